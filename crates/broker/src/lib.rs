@@ -1,0 +1,1 @@
+//! The `Broker` facade in domain words: partition drivers, metadata reconciler, parked fetches, budgets.

@@ -1,0 +1,1 @@
+//! Bootstrap, metadata cache, leader routing, retry taxonomy and administration.

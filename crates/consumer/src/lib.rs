@@ -1,0 +1,1 @@
+//! The consumer: assignment, seeking, prefetch and a stream of records.

@@ -1,0 +1,1 @@
+//! The controller's rules: decide returns records and a response, replay is the only mutator.

@@ -1,0 +1,1 @@
+//! The controller's shell: the metadata log, its driver, and the publishing of images.

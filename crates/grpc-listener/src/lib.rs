@@ -1,0 +1,1 @@
+//! The gRPC door: translation between `ottla.v1` and the broker, one file a service.

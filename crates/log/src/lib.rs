@@ -1,0 +1,1 @@
+//! The storage log: journal, segments, indexes, recovery and retention over the `Storage` seam.

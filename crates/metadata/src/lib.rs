@@ -1,0 +1,1 @@
+//! Cluster facts: records, the immutable image, deltas, and snapshots with stable identifiers.

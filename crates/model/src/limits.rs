@@ -1,0 +1,60 @@
+//! Every named maximum, with its reason. Settings choose below these; nothing chooses above.
+
+use crate::units::{KIB, MIB};
+
+/// Longest topic name. Kafka's rule: with a suffix it must still be a file name.
+pub const TOPIC_NAME_CHARS_MAX: usize = 249;
+
+/// Most partitions of one topic. Bounds what one request can make the cluster create.
+pub const TOPIC_PARTITIONS_MAX: u32 = 10_000;
+
+/// Largest encoded batch that any topic may allow. A journal file holds at least two rounds of it.
+pub const BATCH_BYTES_MAX: u64 = 16 * MIB;
+
+/// Largest encoded batch that a topic allows unless it says otherwise. Kafka's default is 1 MiB too.
+pub const BATCH_BYTES_MAX_DEFAULT: u64 = MIB;
+
+/// Most records of one batch. Kafka's count is 32 bits; this keeps a hostile count cheap.
+pub const BATCH_RECORDS_MAX: u32 = 4 * 1024 * 1024;
+
+/// Largest decompressed payload of one batch, whatever it was compressed from.
+pub const DECOMPRESSED_BYTES_MAX: u64 = 64 * MIB;
+
+/// Most headers of one record.
+pub const RECORD_HEADERS_MAX: u32 = 10_000;
+
+/// Largest fetch answer for one partition.
+pub const FETCH_BYTES_MAX: u64 = 50 * MIB;
+
+/// Fetch answer for one partition when the reader does not say.
+pub const FETCH_BYTES_DEFAULT: u64 = MIB;
+
+/// Longest wait of a parked fetch, so that a lost wake-up could never hang a reader for good.
+pub const FETCH_WAIT_MS_MAX: u64 = 60_000;
+
+/// Most batches that one idempotent producer may have in flight for one partition; the window in
+/// which a duplicate is answered with its original offset. Kafka's number.
+pub const PRODUCER_IN_FLIGHT_MAX: usize = 5;
+
+/// Most producers that one partition remembers. The oldest is forgotten first, which is never fatal
+/// to it: it starts again under a new epoch.
+pub const PARTITION_PRODUCERS_MAX: usize = 10_000;
+
+/// How many producer ids the controller makes durable at a time.
+pub const PRODUCER_ID_BLOCK: i64 = 1_000;
+
+/// Smallest unit of a direct write. 4 KiB suits every disk and file system that is supported.
+pub const BLOCK_BYTES: u64 = 4 * KIB;
+
+/// Largest journal round, unless a single batch is larger.
+pub const ROUND_BYTES_MAX: u64 = 4 * MIB;
+
+/// Smallest size of a segment that a topic may ask for.
+pub const SEGMENT_BYTES_MIN: u64 = 16 * KIB;
+
+/// Largest size of a segment: positions in an index are 32 bits wide.
+pub const SEGMENT_BYTES_MAX: u64 = 2 * 1024 * MIB - BLOCK_BYTES;
+
+const _: () = assert!(FETCH_BYTES_MAX >= BATCH_BYTES_MAX, "one whole batch must always fit");
+const _: () = assert!(BATCH_BYTES_MAX_DEFAULT <= BATCH_BYTES_MAX);
+const _: () = assert!(SEGMENT_BYTES_MAX < u32::MAX as u64);

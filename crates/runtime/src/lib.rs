@@ -1,0 +1,1 @@
+//! Tasks, the real clock, shutdown, and the metrics registry: the only home of `tokio::spawn`.

@@ -1,0 +1,1 @@
+//! Configuration, roles composed, start-up and drain; embeddable.

@@ -1,0 +1,1 @@
+//! Scenario runner, fakes and checkers that tests share.

@@ -1,0 +1,1 @@
+//! The gRPC wire: code generated from `proto/`, conversions, and the typed channel.
