@@ -1,1 +1,24 @@
-//! Bootstrap, metadata cache, leader routing, retry taxonomy and administration.
+//! The part of a client that every client needs: bootstrap, who leads what, administration, and
+//! errors that say what to do.
+//!
+//! Read in this order: [`config`] and [`client`] (how to reach a cluster), [`admin`] and [`topic`]
+//! (what can be asked of it), [`error`] (how it says no). [`produce`] and [`fetch`] are the two
+//! streams under `ottla-producer` and `ottla-consumer`, in domain words: nothing above this crate
+//! sees a generated type.
+
+pub mod admin;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod fetch;
+pub mod produce;
+pub mod topic;
+
+pub use admin::Admin;
+pub use client::Client;
+pub use config::ClientConfig;
+pub use error::{ClientError, ServerError};
+pub use topic::{
+    BrokerDescription, ClusterDescription, ConfigChanges, ConfigEntry, ListedOffset, NewTopic,
+    OffsetAt, PartitionDescription, TopicDescription, TopicListing,
+};

@@ -1,0 +1,63 @@
+//! How a client reaches its cluster.
+
+use std::time::Duration;
+
+/// The settings of a [`crate::Client`]. Start from [`ClientConfig::new`] and change what you need.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientConfig {
+    /// Addresses (`host:port`) of some brokers of the cluster; the first that answers tells about
+    /// the others.
+    pub bootstrap: Vec<String>,
+    /// A name for the broker's logs and metrics.
+    pub client_id: String,
+    /// Longest wait for a connection. Default 5 s.
+    pub connect_timeout: Duration,
+    /// Longest wait for an answer to a request of the administration. Default 30 s.
+    pub request_timeout: Duration,
+    /// First pause before trying again; it doubles up to `backoff_max`, with jitter. Default 20 ms.
+    pub backoff_min: Duration,
+    /// Longest pause before trying again. Default 1 s.
+    pub backoff_max: Duration,
+    /// How long a known topic is believed before it is asked for again. Default 5 min.
+    pub metadata_age_max: Duration,
+}
+
+impl ClientConfig {
+    /// The default settings for these addresses, separated by commas.
+    pub fn new(bootstrap: &str) -> Self {
+        let addresses = bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty());
+        Self {
+            bootstrap: addresses.map(str::to_owned).collect(),
+            client_id: "ottla-rust".to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(30),
+            backoff_min: Duration::from_millis(20),
+            backoff_max: Duration::from_secs(1),
+            metadata_age_max: Duration::from_secs(300),
+        }
+    }
+
+    /// The same with another name for the broker's logs and metrics.
+    pub fn client_id(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.client_id);
+        self
+    }
+
+    /// The same with another longest wait for an answer.
+    pub fn request_timeout(mut self, longest: Duration) -> Self {
+        self.request_timeout = longest;
+        self
+    }
+}
+
+impl From<&str> for ClientConfig {
+    fn from(bootstrap: &str) -> Self {
+        Self::new(bootstrap)
+    }
+}
+
+impl From<String> for ClientConfig {
+    fn from(bootstrap: String) -> Self {
+        Self::new(&bootstrap)
+    }
+}

@@ -1,0 +1,1 @@
+//! The stream that carries batches to a broker.
