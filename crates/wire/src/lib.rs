@@ -1,1 +1,13 @@
-//! The gRPC wire: code generated from `proto/`, conversions, and the typed channel.
+//! The gRPC wire: code generated from `proto/`, conversions, and the settings of the transport.
+//!
+//! [`v1`] is the generated package `ottla.v1`; `proto/ottla/v1` is its documentation and its source
+//! (`cargo run -p ottla-xtask -- generate`).
+
+/// The package `ottla.v1`, generated: messages, clients and servers.
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+pub mod v1 {
+    include!("gen/ottla.v1.rs");
+}
+
+/// The descriptors of every message and service, encoded as a `google.protobuf.FileDescriptorSet`.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/ottla.v1.bin");
