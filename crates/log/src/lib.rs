@@ -1,1 +1,5 @@
 //! The storage log: journal, segments, indexes, recovery and retention over the `Storage` seam.
+
+#![forbid(unsafe_code)]
+
+pub mod storage;
