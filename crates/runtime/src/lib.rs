@@ -1,1 +1,22 @@
-//! Tasks, the real clock, shutdown, and the metrics registry: the only home of `tokio::spawn`.
+//! What a process has and a machine must not know: the clock, threads and tasks, shutdown, entropy,
+//! and the metrics registry. The only home of `tokio::spawn` and of `Instant::now`.
+//!
+//! Read in this order: [`clock`] and [`entropy`] (what pure code is handed), [`shutdown`] (how
+//! everything is asked to end), [`cores`] and [`tasks`] (where async code runs), [`thread`] (where
+//! blocking code runs), [`panics`] (how a panic is kept from its neighbours), [`metrics`].
+
+pub mod clock;
+pub mod cores;
+pub mod entropy;
+pub mod metrics;
+pub mod panics;
+pub mod shutdown;
+pub mod tasks;
+pub mod thread;
+
+pub use clock::Clock;
+pub use cores::Cores;
+pub use metrics::Metrics;
+pub use shutdown::Shutdown;
+pub use tasks::Tasks;
+pub use thread::{Thread, spawn_thread};

@@ -1,0 +1,31 @@
+//! Threads for code that blocks: storage lanes, cold reads.
+
+use std::io;
+use std::thread::JoinHandle;
+
+/// A running thread; dropping it lets the thread go on alone.
+#[derive(Debug)]
+pub struct Thread {
+    name: String,
+    handle: JoinHandle<()>,
+}
+
+/// Starts a thread that shows as `name` in the operating system's tools (15 characters of it).
+///
+/// # Errors
+/// When the operating system gives no more threads.
+pub fn spawn_thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
+    let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body)?;
+    Ok(Thread { name: name.to_owned(), handle })
+}
+
+impl Thread {
+    /// Waits until the thread has ended. Whether it ended well: a panic is said and answered `false`.
+    pub fn join(self) -> bool {
+        let ended = self.handle.join();
+        if ended.is_err() {
+            tracing::error!(thread = self.name, "a thread ended with a panic");
+        }
+        ended.is_ok()
+    }
+}
