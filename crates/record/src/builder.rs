@@ -1,0 +1,256 @@
+//! How a producer makes a batch: records appended one by one to one buffer.
+
+use bytes::Bytes;
+use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+use crate::attributes::{Attributes, TimestampType};
+use crate::compression::Compression;
+use crate::crc::crc32c;
+use crate::header::BatchHeader;
+use crate::layout::{ATTRIBUTES, HEADER_BYTES, LENGTH_OVERHEAD, MAGIC};
+use crate::varint::{put_varint, put_varlong, varint_bytes, varlong_bytes};
+use crate::walk::RecordHeader;
+
+/// What the header of a finished batch says besides what its records give.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BatchOptions {
+    /// The codec.
+    pub compression: Compression,
+    /// The codec's level, for those that have one; its own default when `None`.
+    pub level: Option<i32>,
+    /// What the timestamps mean; producers leave it.
+    pub timestamp_type: TimestampType,
+    /// The idempotent producer.
+    pub producer_id: ProducerId,
+    /// Its epoch.
+    pub producer_epoch: ProducerEpoch,
+    /// The first record's sequence number.
+    pub base_sequence: Sequence,
+    /// Whether the batch is part of a transaction.
+    pub transactional: bool,
+    /// Whether the batch holds control records; brokers only.
+    pub control: bool,
+    /// The first record's offset; producers leave it.
+    pub base_offset: Offset,
+    /// The leader's epoch; producers leave it.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl Default for BatchOptions {
+    fn default() -> Self {
+        Self {
+            compression: Compression::None,
+            level: None,
+            timestamp_type: TimestampType::CreateTime,
+            producer_id: ProducerId::NONE,
+            producer_epoch: ProducerEpoch::NONE,
+            base_sequence: Sequence::NONE,
+            transactional: false,
+            control: false,
+            base_offset: Offset::ZERO,
+            leader_epoch: LeaderEpoch(-1),
+        }
+    }
+}
+
+/// Collects records into the bytes of one batch, and starts anew after each. The encoding of a
+/// record is final when it is pushed; only compression and the header are left to `finish`.
+#[derive(Debug, Default)]
+pub struct BatchBuilder {
+    /// Room for the header, then the records. Always filled to its length; `size` says how far it is
+    /// written.
+    buffer: Vec<u8>,
+    size: usize,
+    count: i32,
+    base_timestamp: i64,
+    max_timestamp: i64,
+}
+
+impl BatchBuilder {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::with_capacity(0)
+    }
+
+    /// An empty one with room for a batch of this size.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self {
+            buffer: vec![0; bytes.max(HEADER_BYTES)],
+            size: HEADER_BYTES,
+            count: 0,
+            base_timestamp: 0,
+            max_timestamp: 0,
+        }
+    }
+
+    /// Appends a record and says how large the batch now is, uncompressed.
+    ///
+    /// # Panics
+    /// When the batch would pass 2 GiB. Callers keep it far below with
+    /// [`encoded_size_after`](Self::encoded_size_after).
+    pub fn push<'h, H>(
+        &mut self,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: H,
+    ) -> usize
+    where
+        H: IntoIterator<Item = RecordHeader<'h>>,
+        H::IntoIter: ExactSizeIterator + Clone,
+    {
+        let headers = headers.into_iter();
+        let body = self.body_bytes(timestamp, key, value, headers.clone());
+        let end = self.size + sized_bytes(body);
+        self.reserve(end);
+        if self.count == 0 {
+            self.base_timestamp = timestamp.0;
+            self.max_timestamp = timestamp.0;
+        }
+        let mut at = self.size;
+        let out = &mut self.buffer[..end];
+        at += put_varint(&mut out[at..], length(body));
+        out[at] = 0;
+        at += 1;
+        at += put_varlong(&mut out[at..], timestamp.0.wrapping_sub(self.base_timestamp));
+        at += put_varint(&mut out[at..], self.count);
+        at = put_nullable(out, at, key);
+        at = put_nullable(out, at, value);
+        at += put_varint(&mut out[at..], length(headers.len()));
+        for header in headers {
+            at = put_nullable(out, at, Some(header.key));
+            at = put_nullable(out, at, header.value);
+        }
+        assert_eq!(at, end, "a record takes the room that was computed for it");
+        self.size = end;
+        self.count += 1;
+        self.max_timestamp = self.max_timestamp.max(timestamp.0);
+        end
+    }
+
+    /// Exactly how large the batch would be, uncompressed, with this record as well.
+    pub fn encoded_size_after<'h, H>(
+        &self,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: H,
+    ) -> usize
+    where
+        H: IntoIterator<Item = RecordHeader<'h>>,
+        H::IntoIter: ExactSizeIterator,
+    {
+        self.size + sized_bytes(self.body_bytes(timestamp, key, value, headers.into_iter()))
+    }
+
+    fn body_bytes<'h>(
+        &self,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: impl ExactSizeIterator<Item = RecordHeader<'h>>,
+    ) -> usize {
+        let base = if self.count == 0 { timestamp.0 } else { self.base_timestamp };
+        let mut bytes = 1
+            + varlong_bytes(timestamp.0.wrapping_sub(base))
+            + varint_bytes(self.count)
+            + nullable_bytes(key)
+            + nullable_bytes(value)
+            + varint_bytes(length(headers.len()));
+        for header in headers {
+            bytes += nullable_bytes(Some(header.key)) + nullable_bytes(header.value);
+        }
+        bytes
+    }
+
+    fn reserve(&mut self, end: usize) {
+        if end > self.buffer.len() {
+            let room = end.max(self.buffer.len() * 2).max(1024);
+            self.buffer.resize(room, 0);
+        }
+    }
+
+    /// How many records are in it.
+    pub fn count(&self) -> i32 {
+        self.count
+    }
+
+    /// Whether there are no records in it.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How large the batch is now, uncompressed.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Drops its records and starts anew.
+    pub fn clear(&mut self) {
+        self.size = HEADER_BYTES;
+        self.count = 0;
+    }
+
+    /// The batch, and an empty builder again.
+    ///
+    /// # Panics
+    /// When there are no records: no broker takes such a batch.
+    pub fn finish(&mut self, options: &BatchOptions) -> Bytes {
+        assert!(self.count > 0, "a batch has at least one record");
+        let mut batch = match options.compression {
+            Compression::None => self.buffer[..self.size].to_vec(),
+            _ => unimplemented!("the codecs land next"),
+        };
+        let header = self.header(options, batch.len());
+        batch[..HEADER_BYTES].copy_from_slice(&header.encode());
+        let crc = crc32c(&batch[ATTRIBUTES..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        self.clear();
+        batch.into()
+    }
+
+    fn header(&self, options: &BatchOptions, size: usize) -> BatchHeader {
+        let attributes = Attributes::default()
+            .with_compression(options.compression)
+            .with_timestamp_type(options.timestamp_type)
+            .with_transactional(options.transactional)
+            .with_control(options.control);
+        BatchHeader {
+            base_offset: options.base_offset,
+            batch_length: length(size - LENGTH_OVERHEAD),
+            leader_epoch: options.leader_epoch,
+            magic: MAGIC,
+            crc: 0,
+            attributes,
+            last_offset_delta: self.count - 1,
+            base_timestamp: Timestamp(self.base_timestamp),
+            max_timestamp: Timestamp(self.max_timestamp),
+            producer_id: options.producer_id,
+            producer_epoch: options.producer_epoch,
+            base_sequence: options.base_sequence,
+            record_count: self.count,
+        }
+    }
+}
+
+fn length(bytes: usize) -> i32 {
+    i32::try_from(bytes).expect("a batch stays under 2 GiB")
+}
+
+fn sized_bytes(bytes: usize) -> usize {
+    varint_bytes(length(bytes)) + bytes
+}
+
+fn nullable_bytes(field: Option<&[u8]>) -> usize {
+    field.map_or(1, |bytes| sized_bytes(bytes.len()))
+}
+
+fn put_nullable(out: &mut [u8], at: usize, field: Option<&[u8]>) -> usize {
+    let Some(bytes) = field else {
+        return at + put_varint(&mut out[at..], -1);
+    };
+    let start = at + put_varint(&mut out[at..], length(bytes.len()));
+    let end = start + bytes.len();
+    out[start..end].copy_from_slice(bytes);
+    end
+}

@@ -1,0 +1,96 @@
+//! Varints and zigzag, as Kafka writes and reads them.
+//!
+//! Like Kafka's reader, this one takes overlong forms (`80 00` is 0), never more than 5 bytes for 32
+//! bits and 10 for 64, and drops the bits of the last byte that do not fit. What it writes is always
+//! the shortest form.
+
+/// Longest varint of 32 bits.
+pub const VARINT_BYTES_MAX: usize = 5;
+/// Longest varint of 64 bits.
+pub const VARLONG_BYTES_MAX: usize = 10;
+
+/// How many bytes `value` takes as a zigzag varint.
+pub const fn varint_bytes(value: i32) -> usize {
+    unsigned_bytes(zigzag32(value) as u64)
+}
+
+/// How many bytes `value` takes as a zigzag varlong.
+pub const fn varlong_bytes(value: i64) -> usize {
+    unsigned_bytes(zigzag64(value))
+}
+
+const fn unsigned_bytes(value: u64) -> usize {
+    // ceil(bits / 7) without a division; one bit at least, so that 0 takes a byte.
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    (bits * 9 + 64) / 64
+}
+
+pub(crate) const fn zigzag32(value: i32) -> u32 {
+    ((value << 1) ^ (value >> 31)) as u32
+}
+
+pub(crate) const fn zigzag64(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// Writes `value` at the start of `out` and says how many bytes it took.
+///
+/// # Panics
+/// When `out` is too short for it.
+pub fn put_varint(out: &mut [u8], value: i32) -> usize {
+    put_unsigned(out, u64::from(zigzag32(value)))
+}
+
+/// Writes `value` at the start of `out` and says how many bytes it took.
+///
+/// # Panics
+/// When `out` is too short for it.
+pub fn put_varlong(out: &mut [u8], value: i64) -> usize {
+    put_unsigned(out, zigzag64(value))
+}
+
+#[inline]
+fn put_unsigned(out: &mut [u8], mut value: u64) -> usize {
+    let mut at = 0;
+    while value >= 0x80 {
+        out[at] = value as u8 | 0x80;
+        value >>= 7;
+        at += 1;
+    }
+    out[at] = value as u8;
+    at + 1
+}
+
+/// Reads a zigzag varint of 32 bits: the value and how many bytes it took. `None` when the bytes end
+/// first or the fifth byte does not end it.
+#[inline]
+pub fn read_varint(bytes: &[u8]) -> Option<(i32, usize)> {
+    let (raw, used) = match bytes {
+        [one, ..] if *one < 0x80 => (u64::from(*one), 1),
+        _ => read_unsigned(bytes, VARINT_BYTES_MAX)?,
+    };
+    let raw = raw as u32;
+    Some(((raw >> 1) as i32 ^ -((raw & 1) as i32), used))
+}
+
+/// Reads a zigzag varlong of 64 bits: the value and how many bytes it took. `None` when the bytes
+/// end first or the tenth byte does not end it.
+#[inline]
+pub fn read_varlong(bytes: &[u8]) -> Option<(i64, usize)> {
+    let (raw, used) = match bytes {
+        [one, ..] if *one < 0x80 => (u64::from(*one), 1),
+        _ => read_unsigned(bytes, VARLONG_BYTES_MAX)?,
+    };
+    Some(((raw >> 1) as i64 ^ -((raw & 1) as i64), used))
+}
+
+fn read_unsigned(bytes: &[u8], bytes_max: usize) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for (index, byte) in bytes.iter().take(bytes_max).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some((value, index + 1));
+        }
+    }
+    None
+}
