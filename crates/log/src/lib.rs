@@ -1,5 +1,24 @@
 //! The storage log: journal, segments, indexes, recovery and retention over the `Storage` seam.
+//!
+//! Read in this order: [`settings`] and [`error`] (the rim), [`directory`] (one data directory and
+//! the lanes of its work), [`stream`] (one log in it), [`metrics`], [`storage`] (the seam below).
 
 #![forbid(unsafe_code)]
 
+pub mod directory;
+pub mod error;
+pub mod metrics;
+#[cfg(any(test, feature = "planted"))]
+pub mod planted;
+pub mod settings;
 pub mod storage;
+pub mod stream;
+
+pub use directory::{
+    DirectoryIdentity, DirectoryState, Lane, LogDirectory, LogSettings, OpenContext,
+    RecoveryReport, RetentionDone, Room, Step,
+};
+pub use error::{Offline, OpenError, ReadError, StreamError};
+pub use metrics::LogMetrics;
+pub use settings::StreamSettings;
+pub use stream::{ReadOutcome, ReadRequest, Slice, Stream, StreamOffsets};

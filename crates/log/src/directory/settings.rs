@@ -1,0 +1,65 @@
+//! What the log is told about its directory. Each default is `storage.md`'s, with its reason.
+
+use ottla_model::{KIB, MIB};
+
+/// The settings of one data directory. Sizes are bytes, times milliseconds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogSettings {
+    /// Largest journal round, unless a single batch is larger.
+    pub round_bytes_max: u64,
+    /// How many bytes may wait in memory for their segments before producers have to wait.
+    pub unfilled_bytes_max: u64,
+    /// How much of a stream has to wait before it is filled without need. Large chunks keep the disk
+    /// sequential and the number of flushes low.
+    pub fill_bytes_min: u64,
+    /// Largest single write of a fill.
+    pub fill_bytes_max: u64,
+    /// A stream with this much waiting goes straight into its segment, past the journal. `u64::MAX`
+    /// turns the straight path off.
+    pub straight_bytes_min: u64,
+    /// Size of the journal's first file. Small, so that a first start is instant.
+    pub journal_bytes_start: u64,
+    /// Largest journal file; later files double up to it.
+    pub journal_file_bytes_max: u64,
+    /// How large the journal grows before it waits for fills. At least twice the unfilled budget.
+    pub journal_bytes_max: u64,
+    /// Free space that is never given to producers, so that what is acknowledged can be filled, and
+    /// deletion and the cluster's own logs still work on a full disk.
+    pub room_reserve_bytes: u64,
+    /// How many files are open at a time.
+    pub handles_max: usize,
+    /// The longest time that bytes of a relaxed stream stay unflushed.
+    pub relaxed_flush_ms_max: u64,
+    /// How many bytes of filled batches stay in memory for readers at the tail.
+    pub tail_cache_bytes: u64,
+    /// One index entry for about so many bytes of a segment.
+    pub index_interval_bytes: u64,
+    /// How long an idempotent producer is remembered after its last batch.
+    pub producer_expiry_ms: u64,
+    /// Defects to plant, for tests of the tests.
+    #[cfg(any(test, feature = "planted"))]
+    pub planted: crate::planted::Planted,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            round_bytes_max: ottla_model::limits::ROUND_BYTES_MAX,
+            unfilled_bytes_max: 256 * MIB,
+            fill_bytes_min: MIB,
+            fill_bytes_max: 4 * MIB,
+            straight_bytes_min: u64::MAX,
+            journal_bytes_start: 4 * MIB,
+            journal_file_bytes_max: 64 * MIB,
+            journal_bytes_max: 512 * MIB,
+            room_reserve_bytes: 256 * MIB,
+            handles_max: 1024,
+            relaxed_flush_ms_max: 1_000,
+            tail_cache_bytes: 64 * MIB,
+            index_interval_bytes: 16 * KIB,
+            producer_expiry_ms: 24 * 60 * 60 * 1000,
+            #[cfg(any(test, feature = "planted"))]
+            planted: crate::planted::Planted::default(),
+        }
+    }
+}

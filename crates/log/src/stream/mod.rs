@@ -1,0 +1,165 @@
+//! One log: appends at its end, reads anywhere, truncation and a start that moves.
+
+use bytes::Bytes;
+use ottla_model::{LeaderEpoch, Offset, StreamId, Timestamp};
+use ottla_record::StampedBatch;
+
+use crate::StreamSettings;
+use crate::error::{ReadError, StreamError};
+
+/// The offsets of one stream, read together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamOffsets {
+    /// The first offset.
+    pub log_start: Offset,
+    /// The offset that the next record will get.
+    pub log_end: Offset,
+    /// Everything below counts as safe: on stable storage (`fsync`), in the kernel's hands (`relaxed`).
+    pub durable_end: Offset,
+    /// Everything below is on stable storage.
+    pub flushed_end: Offset,
+}
+
+/// What to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReadRequest {
+    /// The offset to begin at; the batch that holds it comes whole.
+    pub from: Offset,
+    /// The offset to stop before: the high watermark, or the log's end for a replica. Only batches
+    /// that lie wholly below come.
+    pub upto: Offset,
+    /// How many bytes to stop at. The first batch comes whatever its size.
+    pub bytes_max: u64,
+    /// Answer [`ReadOutcome::Cold`] rather than touch a file.
+    pub tail_only: bool,
+}
+
+/// Whole batches, as they were appended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Slice {
+    /// Their bytes, end to end. A batch may be spread over chunks.
+    pub chunks: Vec<Bytes>,
+    /// The first batch's base offset; may be below what was asked for.
+    pub start: Offset,
+    /// Where to read on.
+    pub next: Offset,
+}
+
+/// What a read gave.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReadOutcome {
+    /// These batches; none when there are none below the limit yet.
+    Slice(Slice),
+    /// A file is needed, and was not wanted.
+    Cold,
+}
+
+/// One log. Shared; every method takes what it needs for as short as it can.
+pub struct Stream {
+    id: StreamId,
+}
+
+impl Stream {
+    /// Which log this is.
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> StreamSettings {
+        unimplemented!()
+    }
+
+    /// Changes its settings, from the next append on.
+    ///
+    /// # Errors
+    /// When the stream or the directory takes nothing any more.
+    pub fn alter(&self, settings: StreamSettings) -> Result<(), StreamError> {
+        let _ = settings;
+        unimplemented!()
+    }
+
+    /// Where it begins and ends.
+    pub fn offsets(&self) -> StreamOffsets {
+        unimplemented!()
+    }
+
+    /// Appends a batch, whose base offset is the log's end, and answers the new end. It is readable at
+    /// once, and safe when [`Step::durable`](crate::Step::durable) says so.
+    ///
+    /// # Errors
+    /// When the batch does not belong there, or the stream or directory takes nothing any more. The
+    /// log is as it was.
+    pub fn append(&self, batch: StampedBatch, now: Timestamp) -> Result<Offset, StreamError> {
+        let _ = (batch, now);
+        unimplemented!()
+    }
+
+    /// Reads whole batches.
+    ///
+    /// # Errors
+    /// When there is no such offset, or the bytes are not what was written.
+    pub fn read(&self, request: ReadRequest) -> Result<ReadOutcome, ReadError> {
+        let _ = request;
+        unimplemented!()
+    }
+
+    /// The first record below `upto` whose timestamp is `at` or later: its offset and timestamp.
+    /// May read files.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read.
+    pub fn offset_for_timestamp(
+        &self,
+        at: Timestamp,
+        upto: Offset,
+    ) -> Result<Option<(Offset, Timestamp)>, ReadError> {
+        let _ = (at, upto);
+        unimplemented!()
+    }
+
+    /// The record below `upto` with the largest timestamp, the first of several. May read files.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read.
+    pub fn max_timestamp(&self, upto: Offset) -> Result<Option<(Offset, Timestamp)>, ReadError> {
+        let _ = upto;
+        unimplemented!()
+    }
+
+    /// Cuts the log so that nothing at or above `to` is left, and answers the new end: `to`, or the
+    /// base offset of the batch that `to` lies in.
+    ///
+    /// # Errors
+    /// When `to` is below the log's start, or the stream or directory takes nothing any more.
+    pub fn truncate(&self, to: Offset) -> Result<Offset, StreamError> {
+        let _ = to;
+        unimplemented!()
+    }
+
+    /// Moves the log's start forward to `to`. An older `to` changes nothing.
+    ///
+    /// # Errors
+    /// When `to` is above the log's end, or the stream or directory takes nothing any more.
+    pub fn move_start(&self, to: Offset) -> Result<Offset, StreamError> {
+        let _ = to;
+        unimplemented!()
+    }
+
+    /// The largest epoch at or below `epoch` that wrote here, and the end offset of what was written
+    /// up to it: where a follower of that epoch may stay.
+    pub fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let _ = epoch;
+        unimplemented!()
+    }
+
+    /// The epoch of the last batch.
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        unimplemented!()
+    }
+
+    /// How many bytes the log has, on disk and in memory.
+    pub fn bytes(&self) -> u64 {
+        unimplemented!()
+    }
+}
