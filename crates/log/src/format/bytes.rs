@@ -46,6 +46,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number that is zero when it is not `present`.
+    pub(in crate::format) fn optional(
+        &mut self,
+        present: bool,
+    ) -> Result<Option<u64>, FormatError> {
+        let value = self.u64()?;
+        if !present && value != 0 {
+            return Err(self.invalid("a field that is not set has a value"));
+        }
+        Ok(present.then_some(value))
+    }
+
     /// Bytes that are zero in this version of the format.
     pub(in crate::format) fn reserved(&mut self, count: usize) -> Result<(), FormatError> {
         if self.take(count)?.iter().any(|byte| *byte != 0) {

@@ -5,19 +5,15 @@
 //!
 //! ```text
 //!  0  16  directory id
-//! 16   8  number: how many checkpoints came before
-//! 24   8  incarnation that wrote it
-//! 32   8  written at, milliseconds since 1970
-//! 40   8  replay: sequence of the first round that is needed
-//! 48   8  replay: that round's position in its journal file
-//! 56   4  replay: that journal file
-//! 60   1  1 when the directory was closed in order
-//! 61   3  reserved, zero
-//! 64   8  sequence of the next round
-//! 72   4  length of the boot id
-//! 76   .  boot id, text
-//!  .   4  number of journal files
-//!  .   .  journal files in the order of the circle, 16 bytes each: number (4), zero (4), length (8)
+//! 16   8  incarnation that wrote it
+//! 24   8  written at, milliseconds since 1970
+//! 32   8  replay: sequence of the first round that is needed
+//! 40   4  replay: the journal file at whose start it lies
+//! 44   1  1 when the directory was closed in order
+//! 45   3  reserved, zero
+//! 48   8  sequence of the next round
+//! 56   4  length of the boot id
+//! 60   .  boot id, text
 //!  .   4  number of streams
 //!  .   .  streams by rising id
 //! ```
@@ -30,21 +26,20 @@
 //!  20   1  1 when the stream is known to be damaged
 //!  21   3  reserved, zero
 //!  24  40  settings
-//!  64   8  log start offset
-//!  72   8  cursor: sequence of the first round with an operation whose effect is not durable
-//!  80   4  cursor: place of that operation in the round
-//!  84   4  reserved, zero
-//!  88   8  position in the active segment at which that operation begins
+//!  64   8  the round that is damaged, zero when none is
+//!  72   8  log start offset
+//!  80   8  cursor: sequence of the round with the first operation that is not contained in this
+//!  88   4  cursor: place of that operation in the round
+//!  92   4  reserved, zero
 //!  96   8  log end offset before that operation
-//! 104  32  active segment, like the closed ones below; its length is how far it is filled
-//! 136   4  number of closed segments
-//! 140   .  closed segments, oldest first, 32 bytes each:
+//! 104   8  how far the last segment is durable, in bytes
+//! 112   4  number of segments
+//! 116   .  segments, oldest first, 32 bytes each:
 //!           0  8  base offset
-//!           8  8  length in bytes
+//!           8  8  length in bytes; of the last one: the position of the log end
 //!          16  8  largest timestamp; the smallest number when it holds no record
-//!          24  8  opened at, milliseconds since 1970
+//!          24  8  begun at, milliseconds since 1970
 //!   .   .  epoch cache
-//!   .   8  offset up to which the producers took in the log
 //!   .   .  producers
 //!   .   4  length of the hard state
 //!   .   .  hard state
@@ -62,23 +57,20 @@ use crate::settings::StreamSettings;
 
 const KIND: Kind = Kind { what: "checkpoint", mark: b"OTTLCHKP", version: 1 };
 
-const JOURNAL_FILE_BYTES: usize = 16;
 const SEGMENT_BYTES: usize = 32;
 /// Bytes of a stream that has nothing: a lower bound for counts.
-const STREAM_BYTES_MIN: usize = 140;
+const STREAM_BYTES_MIN: usize = 116;
 
 /// What one directory knows to be durable, apart from its journal.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The directory.
     pub directory: DirectoryId,
-    /// How many checkpoints came before.
-    pub number: u64,
     /// The run that wrote it.
     pub incarnation: u64,
     /// When. Informs people only.
     pub written_at: Timestamp,
-    /// Where replay begins: the smallest of the streams' cursors, or the end of the journal.
+    /// Where replay begins: at or before the smallest of the streams' cursors.
     pub replay: JournalPlace,
     /// The sequence of the next round.
     pub next_sequence: u64,
@@ -87,30 +79,17 @@ pub struct Checkpoint {
     /// The boot of the machine during which it was written. Relaxed streams of another boot may have lost
     /// their tail.
     pub boot_id: String,
-    /// The journal's files, in the order of the circle.
-    pub journal_files: Vec<JournalFile>,
     /// The streams, by rising id.
     pub streams: Vec<StreamCheckpoint>,
 }
 
-/// A round's place in the journal.
+/// The start of a journal file, and the round that lies there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct JournalPlace {
-    /// The round's sequence.
+    /// The sequence of the file's first round.
     pub sequence: u64,
-    /// The file that holds it.
+    /// The file.
     pub file: u32,
-    /// Its position there.
-    pub position: u64,
-}
-
-/// A file of the journal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct JournalFile {
-    /// Its number, which is its name.
-    pub number: u32,
-    /// Its length.
-    pub bytes: u64,
 }
 
 /// An operation's place in the journal. Ordered as they took effect.
@@ -129,26 +108,23 @@ pub struct StreamCheckpoint {
     pub stream: StreamId,
     /// Its settings.
     pub settings: StreamSettings,
-    /// Whether acknowledged bytes are known to be lost: it must not lead, nor be silently cut.
-    pub damaged: bool,
+    /// The round of which acknowledged bytes are known to be lost: the stream must not lead, nor be
+    /// silently cut.
+    pub damaged: Option<u64>,
     /// The first offset that is kept.
     pub log_start: Offset,
-    /// The first operation whose effect is not durable in the segments; replay skips those before.
+    /// The first operation that is not contained in this checkpoint; replay skips those before.
     pub cursor: Cursor,
-    /// The position in the active segment at which that operation begins.
-    pub cursor_position: u64,
-    /// The log end before that operation.
-    pub cursor_offset: Offset,
-    /// The segment that is written to. Its `bytes` are how far it is filled; its file need not exist
-    /// while that is 0.
-    pub active: SegmentCheckpoint,
-    /// The closed segments, oldest first.
-    pub closed: Vec<SegmentCheckpoint>,
-    /// The leader epochs of everything before `cursor_offset`.
+    /// The log end before that operation. `segments`, `epochs` and `producers` are as of then.
+    pub end: Offset,
+    /// How far the last segment is durable. May lie beyond the position of `end`, when the operation
+    /// at the cursor is partly filled.
+    pub filled: u64,
+    /// The segments, oldest first. The last is written to; its `bytes` are the position of `end`.
+    pub segments: Vec<SegmentCheckpoint>,
+    /// The leader epochs.
     pub epochs: EpochCache,
-    /// The offset up to which `producers` took in the log.
-    pub producers_upto: Offset,
-    /// The producers as of then.
+    /// The producers.
     pub producers: ProducerTable,
     /// The replica's vote, opaque; empty when there was none.
     pub hard_state: Bytes,
@@ -159,12 +135,12 @@ pub struct StreamCheckpoint {
 pub struct SegmentCheckpoint {
     /// Its base offset, which is its name.
     pub base: Offset,
-    /// How many of its bytes are durable; all of them when it is closed.
+    /// Its length; of the last one: the position of the log end.
     pub bytes: u64,
     /// The largest timestamp among them; [`crate::index::BEFORE_ALL`] when it holds no record.
     pub largest: Timestamp,
     /// When it was begun.
-    pub opened_at: Timestamp,
+    pub created_at: Timestamp,
 }
 
 impl Checkpoint {
@@ -178,12 +154,6 @@ impl Checkpoint {
         }
         KIND.seal(|body| {
             self.encode_head(body);
-            put_count(self.journal_files.len(), body);
-            for JournalFile { number, bytes } in &self.journal_files {
-                body.put_u32_le(*number);
-                body.put_u32_le(0);
-                body.put_u64_le(*bytes);
-            }
             put_count(self.streams.len(), body);
             for stream in &self.streams {
                 stream.encode(body);
@@ -194,22 +164,18 @@ impl Checkpoint {
     fn encode_head(&self, body: &mut Vec<u8>) {
         let Self {
             directory,
-            number,
             incarnation,
             written_at,
             replay,
             next_sequence,
             clean,
             boot_id,
-            journal_files: _,
             streams: _,
         } = self;
         body.put_slice(&directory.to_bytes());
-        body.put_u64_le(*number);
         body.put_u64_le(*incarnation);
         body.put_i64_le(written_at.0);
         body.put_u64_le(replay.sequence);
-        body.put_u64_le(replay.position);
         body.put_u32_le(replay.file);
         body.put_u8(u8::from(*clean));
         body.put_bytes(0, 3);
@@ -225,12 +191,6 @@ impl Checkpoint {
     pub fn decode(file: &[u8], limits: ProducerLimits) -> Result<Self, FormatError> {
         let mut body = KIND.open(file)?;
         let mut checkpoint = Self::decode_head(&mut body)?;
-        let files = body.count(JOURNAL_FILE_BYTES)?;
-        for _ in 0..files {
-            let number = body.u32()?;
-            body.reserved(4)?;
-            checkpoint.journal_files.push(JournalFile { number, bytes: body.u64()? });
-        }
         let streams = body.count(STREAM_BYTES_MIN)?;
         for _ in 0..streams {
             checkpoint.streams.push(StreamCheckpoint::decode(&mut body, limits)?);
@@ -242,24 +202,20 @@ impl Checkpoint {
 
     fn decode_head(body: &mut Reader<'_>) -> Result<Self, FormatError> {
         let directory = DirectoryId::from_bytes(body.array()?);
-        let number = body.u64()?;
         let incarnation = body.u64()?;
         let written_at = Timestamp(body.i64()?);
         let sequence = body.u64()?;
-        let position = body.u64()?;
-        let replay = JournalPlace { sequence, file: body.u32()?, position };
+        let replay = JournalPlace { sequence, file: body.u32()? };
         let clean = flag(body)?;
         body.reserved(3)?;
         Ok(Self {
             directory,
-            number,
             incarnation,
             written_at,
             replay,
             next_sequence: body.u64()?,
             clean,
             boot_id: text(body)?,
-            journal_files: Vec::new(),
             streams: Vec::new(),
         })
     }
@@ -289,31 +245,28 @@ impl StreamCheckpoint {
             damaged,
             log_start,
             cursor,
-            cursor_position,
-            cursor_offset,
-            active,
-            closed,
+            end,
+            filled,
+            segments,
             epochs,
-            producers_upto,
             producers,
             hard_state,
         } = self;
         body.put_slice(&stream.topic.to_bytes());
         body.put_u32_le(stream.partition.0);
-        body.put_u8(u8::from(*damaged));
+        body.put_u8(u8::from(damaged.is_some()));
         body.put_bytes(0, 3);
         settings::encode(settings, body);
+        body.put_u64_le(damaged.unwrap_or(0));
         body.put_i64_le(log_start.0);
         body.put_u64_le(cursor.sequence);
         body.put_u32_le(cursor.entry);
         body.put_u32_le(0);
-        body.put_u64_le(*cursor_position);
-        body.put_i64_le(cursor_offset.0);
-        active.encode(body);
-        put_count(closed.len(), body);
-        closed.iter().for_each(|segment| segment.encode(body));
+        body.put_i64_le(end.0);
+        body.put_u64_le(*filled);
+        put_count(segments.len(), body);
+        segments.iter().for_each(|segment| segment.encode(body));
         epochs::encode(epochs, body);
-        body.put_i64_le(producers_upto.0);
         producers_file::encode_table(producers, body);
         put_count(hard_state.len(), body);
         body.put_slice(hard_state);
@@ -322,21 +275,20 @@ impl StreamCheckpoint {
     fn decode(body: &mut Reader<'_>, limits: ProducerLimits) -> Result<Self, FormatError> {
         let topic = TopicId::from_bytes(body.array()?);
         let stream = StreamId::new(topic, PartitionId(body.u32()?));
-        let damaged = flag(body)?;
+        let is_damaged = flag(body)?;
         body.reserved(3)?;
         let settings = settings::decode(body)?;
+        let damaged = body.optional(is_damaged)?;
         let log_start = Offset(body.i64()?);
         let cursor = Cursor { sequence: body.u64()?, entry: body.u32()? };
         body.reserved(4)?;
-        let cursor_position = body.u64()?;
-        let cursor_offset = Offset(body.i64()?);
-        let active = SegmentCheckpoint::decode(body)?;
-        let closed_count = body.count(SEGMENT_BYTES)?;
-        let closed =
-            (0..closed_count).map(|_| SegmentCheckpoint::decode(body)).collect::<Result<_, _>>()?;
+        let end = Offset(body.i64()?);
+        let filled = body.u64()?;
+        let count = body.count(SEGMENT_BYTES)?;
+        let segments =
+            (0..count).map(|_| SegmentCheckpoint::decode(body)).collect::<Result<_, _>>()?;
         let epochs = epochs::decode(body)?;
-        let producers_upto = Offset(body.i64()?);
-        let producers = producers_file::decode_table(body, producers_upto, limits)?;
+        let producers = producers_file::decode_table(body, end, limits)?;
         let hard_state_bytes = body.count(1)?;
         let hard_state = Bytes::copy_from_slice(body.take(hard_state_bytes)?);
         Ok(Self {
@@ -345,27 +297,28 @@ impl StreamCheckpoint {
             damaged,
             log_start,
             cursor,
-            cursor_position,
-            cursor_offset,
-            active,
-            closed,
+            end,
+            filled,
+            segments,
             epochs,
-            producers_upto,
             producers,
             hard_state,
         })
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        let bases = || self.closed.iter().chain([&self.active]).map(|segment| segment.base);
-        if bases().zip(bases().skip(1)).any(|(one, next)| one >= next) {
+        if !self.segments.windows(2).all(|pair| pair[0].base < pair[1].base) {
             return Err("a stream's segments are not in order");
         }
-        if bases().any(|base| base < Offset::ZERO) || self.log_start < Offset::ZERO {
-            return Err("a stream has a negative offset");
+        let first = self.segments.first().map_or(Offset::ZERO, |segment| segment.base);
+        if first < Offset::ZERO || self.log_start < Offset::ZERO || self.end < self.log_start {
+            return Err("a stream's offsets are negative or not in order");
         }
-        if self.closed.iter().any(|segment| segment.bytes == 0) {
-            return Err("a closed segment is empty");
+        if self.segments.last().is_some_and(|active| active.base > self.end) {
+            return Err("a stream's last segment begins beyond its end");
+        }
+        if self.epochs.latest().is_some_and(|latest| latest.start > self.end) {
+            return Err("a stream's last leader epoch begins beyond its end");
         }
         Ok(())
     }
@@ -373,11 +326,11 @@ impl StreamCheckpoint {
 
 impl SegmentCheckpoint {
     fn encode(&self, body: &mut Vec<u8>) {
-        let Self { base, bytes, largest, opened_at } = self;
+        let Self { base, bytes, largest, created_at } = self;
         body.put_i64_le(base.0);
         body.put_u64_le(*bytes);
         body.put_i64_le(largest.0);
-        body.put_i64_le(opened_at.0);
+        body.put_i64_le(created_at.0);
     }
 
     fn decode(body: &mut Reader<'_>) -> Result<Self, FormatError> {
@@ -385,7 +338,7 @@ impl SegmentCheckpoint {
             base: Offset(body.i64()?),
             bytes: body.u64()?,
             largest: Timestamp(body.i64()?),
-            opened_at: Timestamp(body.i64()?),
+            created_at: Timestamp(body.i64()?),
         })
     }
 }

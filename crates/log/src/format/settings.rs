@@ -51,17 +51,9 @@ pub(super) fn decode(from: &mut Reader<'_>) -> Result<StreamSettings, FormatErro
         durability,
         segment_bytes: from.u64()?,
         segment_ms: from.u64()?,
-        retention_bytes: optional(from, flags & RETENTION_BYTES != 0)?,
-        retention_ms: optional(from, flags & RETENTION_MS != 0)?,
+        retention_bytes: from.optional(flags & RETENTION_BYTES != 0)?,
+        retention_ms: from.optional(flags & RETENTION_MS != 0)?,
     })
-}
-
-fn optional(from: &mut Reader<'_>, present: bool) -> Result<Option<u64>, FormatError> {
-    let value = from.u64()?;
-    if !present && value != 0 {
-        return Err(from.invalid("a bound that is not set has a value"));
-    }
-    Ok(present.then_some(value))
 }
 
 const fn durability_code(durability: Durability) -> u8 {

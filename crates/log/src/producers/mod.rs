@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use ottla_model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
+use ottla_record::BatchHeader;
+
 pub use table::{ProducerTable, same_but_for_times};
 pub use window::{BatchMark, ProducerState};
 
@@ -42,6 +44,20 @@ pub struct ProducerBatch {
     pub last_offset: Offset,
     /// The batch's largest timestamp, which a duplicate's answer repeats.
     pub timestamp: Timestamp,
+}
+
+impl From<&BatchHeader> for ProducerBatch {
+    fn from(header: &BatchHeader) -> Self {
+        Self {
+            producer: header.producer_id,
+            epoch: header.producer_epoch,
+            first: header.base_sequence,
+            last: header.last_sequence(),
+            base_offset: header.base_offset,
+            last_offset: header.last_offset(),
+            timestamp: header.max_timestamp,
+        }
+    }
 }
 
 /// What is to be done with a batch.

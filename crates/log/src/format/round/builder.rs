@@ -33,15 +33,26 @@ impl RoundBuilder {
     /// When the round would pass 4 GiB: callers stop at `round_bytes_max`.
     pub fn push(&mut self, stream: StreamId, operation: Operation) -> u32 {
         let index = u32::try_from(self.operations.len()).expect("fewer entries than bytes");
+        let place = self.place_of(stream);
+        self.payload_bytes += operation.entry_bytes() as u64;
+        self.operations.push((place, operation));
+        assert!(self.round_bytes() <= u64::from(u32::MAX), "a round is shorter than 4 GiB");
+        index
+    }
+
+    /// The stream's place in the list. Runs of one stream, which are the rule, cost no look-up.
+    fn place_of(&mut self, stream: StreamId) -> u32 {
+        if let Some((place, _)) = self.operations.last()
+            && self.streams[*place as usize] == stream
+        {
+            return *place;
+        }
         let next = self.streams.len() as u32;
         let place = *self.places.entry(stream).or_insert(next);
         if place == next {
             self.streams.push(stream);
         }
-        self.payload_bytes += operation.entry_bytes() as u64;
-        self.operations.push((place, operation));
-        assert!(self.round_bytes() <= u64::from(u32::MAX), "a round is shorter than 4 GiB");
-        index
+        place
     }
 
     /// Whether nothing was added.

@@ -10,12 +10,12 @@
 //! 12   .  body
 //! ```
 //!
-//! Kinds are stable for ever. 0 is never used, so that zeros are no entry; 10 is set aside for a
-//! roll. An unknown kind is an error and never skipped: an operation that is not understood cannot
+//! Kinds are stable for ever. 0 is never used, so that zeros are no entry. An unknown kind is an error and never skipped: an operation that is not understood cannot
 //! be known to be harmless.
 
 use bytes::{BufMut, Bytes};
 use ottla_model::Offset;
+use ottla_record::{HEAD_BYTES, HEADER_BYTES};
 
 use super::WHAT;
 use crate::format::FormatError;
@@ -25,11 +25,6 @@ use crate::settings::StreamSettings;
 
 /// Bytes before an entry's body.
 pub const ENTRY_HEADER_BYTES: usize = 12;
-
-/// The head of a batch, which its leader writes anew: base offset, length, leader epoch.
-const BATCH_HEAD_BYTES: usize = 16;
-/// Bytes of the smallest batch: its header.
-const BATCH_BYTES_MIN: usize = 61;
 
 /// Something that happens to a stream. Effects are durable once the round is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,16 +62,19 @@ pub enum Operation {
         /// The offset after the last batch that began before `position`.
         next: Offset,
     },
+    /// The segment before is closed; what is appended from here on goes into this one.
+    Roll {
+        /// Its base offset, which is the log end.
+        segment: Offset,
+    },
     /// Bytes of a segment's partial last block, carried along so that older rounds can be reused.
     Carry {
         /// The segment's base offset.
         segment: Offset,
-        /// Where in the segment `bytes` belong: how far it is filled.
+        /// Where in the segment `bytes` belong, a multiple of 4 KiB.
         position: u64,
-        /// Where the batch begins that lies across `position`; equal to it when none does.
-        batch_position: u64,
-        /// That batch's base offset.
-        batch_offset: Offset,
+        /// The log end after them.
+        next: Offset,
         /// The bytes, raw: they may begin within a batch, and end with one.
         bytes: Bytes,
     },
@@ -103,6 +101,7 @@ mod kind {
     pub(super) const CARRY: u8 = 7;
     pub(super) const CREATE: u8 = 8;
     pub(super) const ALTER: u8 = 9;
+    pub(super) const ROLL: u8 = 10;
 }
 
 impl Operation {
@@ -114,11 +113,11 @@ impl Operation {
     fn body_bytes(&self) -> usize {
         match self {
             Self::Append { head, rest } => head.len() + rest.len(),
-            Self::Truncate { .. } | Self::MoveStart { .. } => 8,
+            Self::Truncate { .. } | Self::MoveStart { .. } | Self::Roll { .. } => 8,
             Self::Drop => 0,
             Self::HardState { state } => state.len(),
             Self::Filled { .. } => 24,
-            Self::Carry { bytes, .. } => 32 + bytes.len(),
+            Self::Carry { bytes, .. } => 24 + bytes.len(),
             Self::Create { .. } | Self::Alter { .. } => SETTINGS_BYTES,
         }
     }
@@ -134,6 +133,7 @@ impl Operation {
             Self::Carry { .. } => kind::CARRY,
             Self::Create { .. } => kind::CREATE,
             Self::Alter { .. } => kind::ALTER,
+            Self::Roll { .. } => kind::ROLL,
         }
     }
 }
@@ -152,6 +152,7 @@ pub(super) fn encode(operation: &Operation, stream: u32, into: &mut impl BufMut)
             into.put_slice(rest);
         }
         Operation::Truncate { to } | Operation::MoveStart { to } => into.put_i64_le(to.0),
+        Operation::Roll { segment } => into.put_i64_le(segment.0),
         Operation::Drop => {}
         Operation::HardState { state } => into.put_slice(state),
         Operation::Filled { segment, position, next } => {
@@ -159,11 +160,10 @@ pub(super) fn encode(operation: &Operation, stream: u32, into: &mut impl BufMut)
             into.put_u64_le(*position);
             into.put_i64_le(next.0);
         }
-        Operation::Carry { segment, position, batch_position, batch_offset, bytes } => {
+        Operation::Carry { segment, position, next, bytes } => {
             into.put_i64_le(segment.0);
             into.put_u64_le(*position);
-            into.put_u64_le(*batch_position);
-            into.put_i64_le(batch_offset.0);
+            into.put_i64_le(next.0);
             into.put_slice(bytes);
         }
         Operation::Create { settings } | Operation::Alter { settings } => {
@@ -200,11 +200,11 @@ fn decode_body(kind: u8, body: &Bytes) -> Result<Operation, FormatError> {
         kind::CARRY => Operation::Carry {
             segment: Offset(reader.i64()?),
             position: reader.u64()?,
-            batch_position: reader.u64()?,
-            batch_offset: Offset(reader.i64()?),
+            next: Offset(reader.i64()?),
             bytes: body.slice_ref(reader.rest()),
         },
         kind::CREATE => Operation::Create { settings: settings::decode(&mut reader)? },
+        kind::ROLL => Operation::Roll { segment: Offset(reader.i64()?) },
         kind::ALTER => Operation::Alter { settings: settings::decode(&mut reader)? },
         _ => return Err(reader.invalid("an entry is of an unknown kind")),
     };
@@ -213,11 +213,8 @@ fn decode_body(kind: u8, body: &Bytes) -> Result<Operation, FormatError> {
 }
 
 fn decode_append(body: &Bytes) -> Result<Operation, FormatError> {
-    if body.len() < BATCH_BYTES_MIN {
+    if body.len() < HEADER_BYTES {
         return Err(FormatError::Invalid { what: WHAT, why: "an entry is too short for a batch" });
     }
-    Ok(Operation::Append {
-        head: body.slice(..BATCH_HEAD_BYTES),
-        rest: body.slice(BATCH_HEAD_BYTES..),
-    })
+    Ok(Operation::Append { head: body.slice(..HEAD_BYTES), rest: body.slice(HEAD_BYTES..) })
 }
