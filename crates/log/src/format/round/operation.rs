@@ -31,7 +31,7 @@ pub const ENTRY_HEADER_BYTES: usize = 12;
 pub enum Operation {
     /// One batch, at the end of the log.
     Append {
-        /// Its first 16 bytes, as the leader wrote them.
+        /// Its first bytes, as the leader wrote them: 16, as they are read back, or the whole header.
         head: Bytes,
         /// Everything after, as the producer sent it.
         rest: Bytes,
