@@ -8,6 +8,13 @@ pub const TOPIC_NAME_CHARS_MAX: usize = 249;
 /// Most partitions of one topic. Bounds what one request can make the cluster create.
 pub const TOPIC_PARTITIONS_MAX: u32 = 10_000;
 
+/// Most partitions of all topics together. Every broker holds the cluster's image in memory, and an
+/// image of this many partitions stays below 100 MiB.
+pub const CLUSTER_PARTITIONS_MAX: usize = 200_000;
+
+/// Most requests that wait for the controller. Bounds its memory; beyond, callers are told to wait.
+pub const CONTROLLER_REQUESTS_MAX: usize = 1_024;
+
 /// Largest encoded batch that any topic may allow. A journal file holds at least two rounds of it.
 pub const BATCH_BYTES_MAX: u64 = 16 * MIB;
 

@@ -1,1 +1,0 @@
-//! Rounds: what is written reads back, and nothing else does.

@@ -1,0 +1,176 @@
+//! The leader: gives offsets, and knows who waits for which of them.
+//!
+//! Invariants:
+//! - I1, I3 A batch that is here already is not appended again; its producer gets the original's
+//!   offset, and only once the original itself is acknowledged at the level that was asked for.
+//! - I4, I6 A gap or an old epoch is refused before anything is written.
+//! - R8 The high watermark is the lowest counted end over the in-sync set, while that is large
+//!   enough. The set is the leader alone until replication puts the followers' ends beside its own.
+
+use ottla_model::{Acks, LeaderEpoch, Moment, Offset, Timestamp};
+use ottla_record::{BatchHeader, CheckedBatch, TimestampType};
+
+use crate::acks::{AckQueue, Waiter};
+use crate::config::ReplicaConfig;
+use crate::effect::{Condition, Ticket};
+use crate::error::{AppendError, LogError};
+use crate::invariants::committed_end;
+use crate::log::{ReplicaLog, Verdict};
+use crate::offsets::Offsets;
+
+/// The replica as leader of one epoch.
+#[derive(Debug, Default)]
+pub(crate) struct Leader {
+    pub(crate) epoch: LeaderEpoch,
+    /// Waiting for the high watermark.
+    all: AckQueue,
+    /// Waiting for the leader's own bytes to count.
+    own: AckQueue,
+}
+
+/// Where a batch is in the log: freshly appended, or since long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Placed {
+    pub(crate) base_offset: Offset,
+    /// The offset after its last record.
+    pub(crate) end: Offset,
+    pub(crate) log_append_time: Option<Timestamp>,
+    pub(crate) duplicate: bool,
+}
+
+/// How many replicas are in sync: the leader itself.
+const IN_SYNC: u32 = 1;
+
+impl Leader {
+    pub(crate) fn of(epoch: LeaderEpoch) -> Self {
+        Self { epoch, ..Self::default() }
+    }
+
+    /// Appends the batch, unless it is here already or must not be.
+    pub(crate) fn place(
+        &self,
+        config: &ReplicaConfig,
+        log: &impl ReplicaLog,
+        log_end: Offset,
+        batch: CheckedBatch,
+        acks: Acks,
+        now: Timestamp,
+    ) -> Result<Placed, AppendError> {
+        check_in_sync(config, acks)?;
+        if batch.header().is_idempotent()
+            && let Some(original) = check_producer(log, batch.header(), now)?
+        {
+            return Ok(original);
+        }
+        self.append(config, log, log_end, batch, now).map_err(AppendError::Log)
+    }
+
+    fn append(
+        &self,
+        config: &ReplicaConfig,
+        log: &impl ReplicaLog,
+        base_offset: Offset,
+        batch: CheckedBatch,
+        now: Timestamp,
+    ) -> Result<Placed, LogError> {
+        let log_append_time = match config.timestamp_type {
+            TimestampType::CreateTime => None,
+            TimestampType::LogAppendTime => Some(now),
+        };
+        let stamped = batch.stamp(base_offset, self.epoch, log_append_time);
+        let end = stamped.header().next_offset();
+        let log_end = log.append(stamped, now)?;
+        assert_eq!(log_end, end, "a batch ends the log that it was appended to");
+        Ok(Placed { base_offset, end, log_append_time, duplicate: false })
+    }
+
+    /// What must be reached before the producer of this batch is answered; none for `acks=none`.
+    pub(crate) fn condition(placed: &Placed, acks: Acks) -> Option<Condition> {
+        match acks {
+            Acks::All => Some(Condition::Committed(placed.end)),
+            Acks::Leader => Some(Condition::Counted(placed.end)),
+            Acks::None => None,
+        }
+    }
+
+    pub(crate) fn wait(&mut self, ticket: Ticket, placed: Placed, acks: Acks, deadline: Moment) {
+        let Placed { base_offset, end, log_append_time, duplicate } = placed;
+        let waiter =
+            Waiter { ticket, end, base_offset, log_append_time, acks, duplicate, deadline };
+        match acks {
+            Acks::All => self.all.insert(waiter),
+            Acks::Leader => self.own.insert(waiter),
+            Acks::None => unreachable!("acks=none waits for nothing"),
+        }
+    }
+
+    /// Where the high watermark may be (R8).
+    pub(crate) fn committed_end(
+        &self,
+        config: &ReplicaConfig,
+        offsets: &Offsets,
+    ) -> Option<Offset> {
+        committed_end(&[offsets.counted_end], config.min_insync)
+    }
+
+    /// The next waiter whose condition holds, with that condition.
+    pub(crate) fn pop_reached(&mut self, offsets: &Offsets) -> Option<(Waiter, Condition)> {
+        if let Some(waiter) = self.own.pop_reached(offsets.counted_end) {
+            return Some((waiter, Condition::Counted(waiter.end)));
+        }
+        let waiter = self.all.pop_reached(offsets.high_watermark)?;
+        Some((waiter, Condition::Committed(waiter.end)))
+    }
+
+    pub(crate) fn take_expired(&mut self, now: Moment) -> Vec<Waiter> {
+        let mut expired = self.own.take_expired(now);
+        expired.extend(self.all.take_expired(now));
+        expired
+    }
+
+    pub(crate) fn take_all(&mut self) -> Vec<Waiter> {
+        self.own.take_all().chain(self.all.take_all()).collect()
+    }
+
+    pub(crate) fn earliest_deadline(&self) -> Option<Moment> {
+        let queues = [&self.own, &self.all];
+        queues.into_iter().filter_map(AckQueue::earliest_deadline).min()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.own.len() + self.all.len()
+    }
+}
+
+fn check_in_sync(config: &ReplicaConfig, acks: Acks) -> Result<(), AppendError> {
+    if acks == Acks::All && IN_SYNC < config.min_insync {
+        let wanted = config.min_insync;
+        return Err(AppendError::NotEnoughReplicas { in_sync: IN_SYNC, wanted });
+    }
+    Ok(())
+}
+
+/// Where the batch is already, if it is; none when it comes next.
+fn check_producer(
+    log: &impl ReplicaLog,
+    header: &BatchHeader,
+    now: Timestamp,
+) -> Result<Option<Placed>, AppendError> {
+    let producer = header.producer_id;
+    match log.check_producer(header, now) {
+        Verdict::Append => Ok(None),
+        Verdict::Duplicate { base_offset, last_offset, log_append_time } => Ok(Some(Placed {
+            base_offset,
+            end: last_offset.plus(1),
+            log_append_time,
+            duplicate: true,
+        })),
+        Verdict::Forgotten => {
+            Err(AppendError::DuplicateForgotten { producer, sequence: header.base_sequence })
+        }
+        Verdict::OutOfOrder { expected, got } => {
+            Err(AppendError::OutOfOrder { producer, expected, got })
+        }
+        Verdict::Fenced { current, got } => Err(AppendError::Fenced { producer, current, got }),
+    }
+}
