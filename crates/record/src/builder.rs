@@ -4,10 +4,10 @@ use bytes::Bytes;
 use ottla_model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use crate::attributes::{Attributes, TimestampType};
-use crate::compression::Compression;
+use crate::compression::{Compression, Encoders};
 use crate::crc::crc32c;
 use crate::header::BatchHeader;
-use crate::layout::{ATTRIBUTES, HEADER_BYTES, LENGTH_OVERHEAD, MAGIC};
+use crate::layout::{ATTRIBUTES, CRC, HEADER_BYTES, LENGTH_OVERHEAD, MAGIC};
 use crate::varint::{put_varint, put_varlong, varint_bytes, varlong_bytes};
 use crate::walk::RecordHeader;
 
@@ -55,7 +55,7 @@ impl Default for BatchOptions {
 
 /// Collects records into the bytes of one batch, and starts anew after each. The encoding of a
 /// record is final when it is pushed; only compression and the header are left to `finish`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct BatchBuilder {
     /// Room for the header, then the records. Always filled to its length; `size` says how far it is
     /// written.
@@ -64,6 +64,15 @@ pub struct BatchBuilder {
     count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
+    /// Compressed batches are made here and copied out, so that none keeps room it does not need.
+    compressed: Vec<u8>,
+    encoders: Encoders,
+}
+
+impl Default for BatchBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl BatchBuilder {
@@ -80,6 +89,8 @@ impl BatchBuilder {
             count: 0,
             base_timestamp: 0,
             max_timestamp: 0,
+            compressed: Vec::new(),
+            encoders: Encoders::default(),
         }
     }
 
@@ -105,7 +116,7 @@ impl BatchBuilder {
         self.reserve(end);
         if self.count == 0 {
             self.base_timestamp = timestamp.0;
-            self.max_timestamp = timestamp.0;
+            self.max_timestamp = Timestamp::NONE.0;
         }
         let mut at = self.size;
         let out = &mut self.buffer[..end];
@@ -197,16 +208,30 @@ impl BatchBuilder {
     /// When there are no records: no broker takes such a batch.
     pub fn finish(&mut self, options: &BatchOptions) -> Bytes {
         assert!(self.count > 0, "a batch has at least one record");
-        let mut batch = match options.compression {
-            Compression::None => self.buffer[..self.size].to_vec(),
-            _ => unimplemented!("the codecs land next"),
+        let bytes = match options.compression {
+            Compression::None => Bytes::copy_from_slice(self.sealed(options)),
+            _ => Bytes::copy_from_slice(self.compressed(options)),
         };
-        let header = self.header(options, batch.len());
-        batch[..HEADER_BYTES].copy_from_slice(&header.encode());
-        let crc = crc32c(&batch[ATTRIBUTES..]);
-        batch[17..21].copy_from_slice(&crc.to_be_bytes());
         self.clear();
-        batch.into()
+        bytes
+    }
+
+    fn sealed(&mut self, options: &BatchOptions) -> &[u8] {
+        let header = self.header(options, self.size);
+        let batch = &mut self.buffer[..self.size];
+        seal(batch, &header);
+        batch
+    }
+
+    fn compressed(&mut self, options: &BatchOptions) -> &[u8] {
+        self.compressed.clear();
+        self.compressed.resize(HEADER_BYTES, 0);
+        let records = &self.buffer[HEADER_BYTES..self.size];
+        let (codec, level) = (options.compression, options.level);
+        self.encoders.compress(codec, level, records, &mut self.compressed);
+        let header = self.header(options, self.compressed.len());
+        seal(&mut self.compressed, &header);
+        &self.compressed
     }
 
     fn header(&self, options: &BatchOptions, size: usize) -> BatchHeader {
@@ -231,6 +256,13 @@ impl BatchBuilder {
             record_count: self.count,
         }
     }
+}
+
+/// Writes the header, with the CRC, before the records of `batch`.
+fn seal(batch: &mut [u8], header: &BatchHeader) {
+    batch[..HEADER_BYTES].copy_from_slice(&header.encode());
+    let crc = crc32c(&batch[ATTRIBUTES..]);
+    batch[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
 }
 
 fn length(bytes: usize) -> i32 {

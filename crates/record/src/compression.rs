@@ -1,9 +1,29 @@
 //! The five codecs, and the budget that bounds what decompression may cost.
+//!
+//! - What is read is decompressed once: compressed bytes inside compressed bytes are just bytes.
+//! - Output grows with what a decoder has produced, or could produce from the bytes in hand, and
+//!   never past the budget; a size that a frame declares allocates nothing by itself.
+//! - What Kafka's Java reader refuses is refused here too, since one such batch would stop every
+//!   Java consumer of its partition: LZ4 frames with linked blocks, zstd windows over 128 MiB.
+
+mod encoders;
+mod gzip;
+mod lz4;
+mod output;
+mod snappy;
+mod xxhash;
+mod zstd;
 
 use std::fmt;
 use std::str::FromStr;
 
+use ottla_model::ByteCount;
+
 use crate::error::BatchError;
+
+pub(crate) use encoders::Encoders;
+use output::Fault;
+pub use output::Scratch;
 
 /// How the records of a batch are compressed: all of them as one stream.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -80,34 +100,34 @@ impl FromStr for Compression {
     }
 }
 
-/// Memory that decompression reuses from batch to batch.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    bytes: Vec<u8>,
-}
-
-impl Scratch {
-    /// An empty one; it grows with use.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Gives back what one large batch made it grow beyond the usual.
-    pub fn trim(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(SCRATCH_BYTES_KEPT);
-    }
-}
-
-/// What a thread keeps for the next batch.
-const SCRATCH_BYTES_KEPT: usize = 2 * 1024 * 1024;
-
 /// Decompresses `payload` into `scratch`, to at most `bytes_max`.
 pub(crate) fn decompress<'s>(
-    _compression: Compression,
-    _payload: &[u8],
-    _scratch: &'s mut Scratch,
-    _bytes_max: u64,
+    compression: Compression,
+    payload: &[u8],
+    scratch: &'s mut Scratch,
+    bytes_max: u64,
 ) -> Result<&'s [u8], BatchError> {
-    unimplemented!("the codecs land next")
+    match decompress_into(compression, payload, scratch, bytes_max) {
+        Ok(()) => Ok(scratch.filled()),
+        Err(Fault::OverBudget) => {
+            Err(BatchError::OverBudget { compression, bytes_max: ByteCount(bytes_max) })
+        }
+        Err(Fault::Malformed(reason)) => Err(BatchError::Decompression { compression, reason }),
+    }
+}
+
+fn decompress_into(
+    compression: Compression,
+    payload: &[u8],
+    scratch: &mut Scratch,
+    bytes_max: u64,
+) -> Result<(), Fault> {
+    let (out, zstd_context) = scratch.start(bytes_max);
+    match compression {
+        Compression::None => out.copy(payload),
+        Compression::Gzip => gzip::decompress(payload, out),
+        Compression::Snappy => snappy::decompress(payload, out),
+        Compression::Lz4 => lz4::decompress(payload, out),
+        Compression::Zstd => zstd::decompress(payload, out, zstd_context),
+    }
 }

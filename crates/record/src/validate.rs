@@ -165,7 +165,7 @@ fn check_producer(header: &BatchHeader) -> Result<(), BatchError> {
     })
 }
 
-/// Walks every record; answers the largest timestamp.
+/// Walks every record; answers the largest timestamp, which is -1 as in Kafka when all are below.
 fn check_records(
     mut walk: RecordWalk<'_>,
     header: &BatchHeader,
