@@ -1,15 +1,21 @@
 //! The storage log: journal, segments, indexes, recovery and retention over the `Storage` seam.
 //!
 //! Read in this order: [`settings`] and [`error`] (the rim), [`directory`] (one data directory and
-//! the lanes of its work), [`stream`] (one log in it), [`metrics`], [`storage`] (the seam below).
+//! the lanes of its work), [`stream`] (one log in it), [`metrics`]; then what they are made of:
+//! [`format`] (every byte that outlives the process), the pure leaf machines [`epochs`],
+//! [`producers`] and [`index`], and [`storage`] (the seam below).
 
 #![forbid(unsafe_code)]
 
 pub mod directory;
+pub mod epochs;
 pub mod error;
+pub mod format;
+pub mod index;
 pub mod metrics;
 #[cfg(any(test, feature = "planted"))]
 pub mod planted;
+pub mod producers;
 pub mod settings;
 pub mod storage;
 pub mod stream;

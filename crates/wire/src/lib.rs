@@ -1,7 +1,15 @@
 //! The gRPC wire: code generated from `proto/`, conversions, and the settings of the transport.
 //!
 //! [`v1`] is the generated package `ottla.v1`; `proto/ottla/v1` is its documentation and its source
-//! (`cargo run -p ottla-xtask -- generate`).
+//! (`cargo run -p ottla-xtask -- generate`). Then read [`error`] (how errors travel), [`convert`] (our
+//! words as numbers), [`codec`] and [`transport`] (the settings of both ends).
+
+pub mod codec;
+pub mod convert;
+pub mod error;
+pub mod transport;
+
+pub use error::{LeaderHint, RichError, Violation};
 
 /// The package `ottla.v1`, generated: messages, clients and servers.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

@@ -35,6 +35,7 @@ pub fn generate(root: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     tonic_prost_build::configure()
         .bytes(".")
         .btree_map(".")
+        .codec_path("crate::codec::Codec")
         .out_dir(scratch.path())
         .compile_fds(descriptors.clone())
         .context("generate code from the descriptors")?;

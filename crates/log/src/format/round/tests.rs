@@ -1,0 +1,1 @@
+//! Rounds: what is written reads back, and nothing else does.
