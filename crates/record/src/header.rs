@@ -110,10 +110,12 @@ impl BatchHeader {
         Offset(self.last_offset().0.wrapping_add(1))
     }
 
-    /// The last record's sequence number; meaningful only when the batch is idempotent.
+    /// The last record's sequence number; [`Sequence::NONE`] when the first has none.
     pub const fn last_sequence(&self) -> Sequence {
-        let delta = if self.last_offset_delta < 0 { 0 } else { self.last_offset_delta };
-        self.base_sequence.plus(delta)
+        if self.base_sequence.0 < 0 || self.last_offset_delta < 0 {
+            return self.base_sequence;
+        }
+        self.base_sequence.plus(self.last_offset_delta)
     }
 
     /// The codec.
