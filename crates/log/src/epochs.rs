@@ -123,3 +123,165 @@ impl EpochCache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cache(starts: &[(i32, i64)]) -> EpochCache {
+        let mut cache = EpochCache::new();
+        for (epoch, start) in starts {
+            cache.assign(LeaderEpoch(*epoch), Offset(*start)).unwrap();
+        }
+        cache
+    }
+
+    fn pairs(cache: &EpochCache) -> Vec<(i32, i64)> {
+        cache.starts().iter().map(|s| (s.epoch.0, s.start.0)).collect()
+    }
+
+    /// Kafka's `LeaderEpochFileCache.endOffsetFor`, case by case.
+    #[test]
+    fn where_an_epoch_ended() {
+        let cache = cache(&[(2, 10), (4, 20), (7, 35)]);
+        let ended = |epoch| {
+            cache.end_offset_for(LeaderEpoch(epoch), Offset(50)).map(|(e, end)| (e.0, end.0))
+        };
+        assert_eq!(ended(7), Some((7, 50)), "the newest ends with the log");
+        assert_eq!(ended(4), Some((4, 35)));
+        assert_eq!(ended(5), Some((4, 35)), "unknown between: the largest below");
+        assert_eq!(ended(1), Some((1, 10)), "older than everything: nothing of it is left");
+        assert_eq!(ended(8), None, "newer than everything");
+        assert_eq!(EpochCache::new().end_offset_for(LeaderEpoch(0), Offset(0)), None);
+    }
+
+    #[test]
+    fn an_epoch_without_records_leaves_no_entry() {
+        assert_eq!(pairs(&cache(&[(1, 0), (2, 5), (3, 5), (3, 9)])), [(1, 0), (3, 5)]);
+    }
+
+    #[test]
+    fn epochs_and_offsets_do_not_run_backwards() {
+        let mut cache = cache(&[(3, 10)]);
+        for (epoch, start) in [(2, 11), (3, 9), (4, 9)] {
+            assert!(cache.assign(LeaderEpoch(epoch), Offset(start)).is_err());
+        }
+        assert_eq!(pairs(&cache), [(3, 10)], "a refusal changes nothing");
+    }
+
+    #[test]
+    fn truncation_and_start_moves_keep_what_is_left() {
+        let full = cache(&[(2, 10), (4, 20), (7, 35)]);
+        let truncated = |to| {
+            let mut cache = full.clone();
+            cache.truncate(Offset(to));
+            pairs(&cache)
+        };
+        assert_eq!(truncated(50), [(2, 10), (4, 20), (7, 35)]);
+        assert_eq!(truncated(35), [(2, 10), (4, 20)]);
+        assert_eq!(truncated(21), [(2, 10), (4, 20)]);
+        assert_eq!(truncated(10), []);
+        let moved = |to| {
+            let mut cache = full.clone();
+            cache.move_start(Offset(to));
+            pairs(&cache)
+        };
+        assert_eq!(moved(5), [(2, 10), (4, 20), (7, 35)]);
+        assert_eq!(moved(15), [(2, 15), (4, 20), (7, 35)]);
+        assert_eq!(moved(20), [(4, 20), (7, 35)]);
+        assert_eq!(moved(99), [(7, 99)], "the newest epoch is known even when no record is left");
+    }
+
+    #[test]
+    fn entries_out_of_order_are_not_believed() {
+        let start = |epoch, start| EpochStart { epoch: LeaderEpoch(epoch), start: Offset(start) };
+        assert!(EpochCache::from_starts(vec![start(1, 0), start(2, 5)]).is_some());
+        assert!(EpochCache::from_starts(vec![start(1, 5), start(2, 5)]).is_none());
+        assert!(EpochCache::from_starts(vec![start(2, 0), start(2, 5)]).is_none());
+        assert!(EpochCache::from_starts(vec![start(-1, 0)]).is_none());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Append { epochs_on: i32, records: i64 },
+        Truncate { back: i64 },
+        MoveStart { on: i64 },
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..3_i32, 1..5_i64)
+                .prop_map(|(epochs_on, records)| Step::Append { epochs_on, records }),
+            1 => (0..8_i64).prop_map(|back| Step::Truncate { back }),
+            1 => (0..8_i64).prop_map(|on| Step::MoveStart { on }),
+        ]
+    }
+
+    /// The log as a list of the epoch of every record.
+    #[derive(Default)]
+    struct Model {
+        start: i64,
+        epochs: Vec<i32>,
+        /// The epoch that the log ended in when its start was moved to its end.
+        epoch: i32,
+    }
+
+    impl Model {
+        fn end(&self) -> i64 {
+            self.start + self.epochs.len() as i64
+        }
+
+        fn runs(&self) -> Vec<(i32, i64)> {
+            let mut runs: Vec<(i32, i64)> = Vec::new();
+            for (epoch, offset) in self.epochs.iter().zip(self.start..) {
+                if runs.last().is_none_or(|(last, _)| last != epoch) {
+                    runs.push((*epoch, offset));
+                }
+            }
+            runs
+        }
+    }
+
+    proptest! {
+        /// L7: the cache against the epochs of every single record.
+        #[test]
+        fn the_cache_is_what_the_records_say(steps in prop::collection::vec(any_step(), 0..40)) {
+            let (mut model, mut cache) = (Model::default(), EpochCache::new());
+            for step in steps {
+                match step {
+                    Step::Append { epochs_on, records } => {
+                        model.epoch += epochs_on;
+                        cache.assign(LeaderEpoch(model.epoch), Offset(model.end())).unwrap();
+                        model.epochs.extend((0..records).map(|_| model.epoch));
+                    }
+                    Step::Truncate { back } => {
+                        let kept = model.epochs.len().saturating_sub(back as usize);
+                        model.epochs.truncate(kept);
+                        cache.truncate(Offset(model.end()));
+                    }
+                    Step::MoveStart { on } => {
+                        // Not to the very end: then no record says which epoch was the last.
+                        let on = (on as usize).min(model.epochs.len().saturating_sub(1));
+                        model.epochs.drain(..on);
+                        model.start += on as i64;
+                        cache.move_start(Offset(model.start));
+                    }
+                }
+                prop_assert_eq!(pairs(&cache), model.runs());
+                for (epoch, offset) in model.epochs.iter().zip(model.start..) {
+                    prop_assert_eq!(cache.epoch_at(Offset(offset)), Some(LeaderEpoch(*epoch)));
+                }
+                for asked in -1..=model.epoch + 1 {
+                    let above = model.epochs.iter().position(|epoch| *epoch > asked);
+                    let end = above.map_or(model.end(), |at| model.start + at as i64);
+                    let answer = cache.end_offset_for(LeaderEpoch(asked), Offset(model.end()));
+                    match answer {
+                        Some((_, at)) => prop_assert_eq!(at, Offset(end)),
+                        None => prop_assert!(model.epochs.iter().all(|epoch| *epoch < asked)),
+                    }
+                }
+            }
+        }
+    }
+}

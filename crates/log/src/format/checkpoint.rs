@@ -48,7 +48,7 @@
 use bytes::{BufMut, Bytes};
 use ottla_model::{DirectoryId, Offset, PartitionId, StreamId, Timestamp, TopicId};
 
-use super::bytes::Reader;
+use super::reader::Reader;
 use super::sealed::Kind;
 use super::{FormatError, epochs, producers_file, settings};
 use crate::epochs::EpochCache;

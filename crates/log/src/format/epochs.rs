@@ -9,7 +9,7 @@ use bytes::BufMut;
 use ottla_model::{LeaderEpoch, Offset};
 
 use super::FormatError;
-use super::bytes::Reader;
+use super::reader::Reader;
 use crate::epochs::{EpochCache, EpochStart};
 
 const ENTRY_BYTES: usize = 12;

@@ -13,13 +13,13 @@
 //! Read in this order: [`names`], [`superblock`], [`checkpoint`], [`round`], then the files beside a
 //! segment: [`index_file`] and [`producers_file`].
 
-mod bytes;
 pub mod checkpoint;
 mod epochs;
 mod error;
 pub mod index_file;
 pub mod names;
 pub mod producers_file;
+mod reader;
 pub mod round;
 mod sealed;
 pub mod settings;
@@ -29,3 +29,6 @@ pub use checkpoint::{Checkpoint, Cursor, JournalPlace, SegmentCheckpoint, Stream
 pub use error::FormatError;
 pub use round::{BadRound, Entry, Operation, Round, RoundBuilder, RoundHeader, RoundStamp};
 pub use superblock::{DirectoryRole, Superblock};
+
+#[cfg(test)]
+mod tests;

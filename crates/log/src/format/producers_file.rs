@@ -29,7 +29,7 @@ use ottla_model::limits::PRODUCER_IN_FLIGHT_MAX;
 use ottla_model::{Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 use super::FormatError;
-use super::bytes::Reader;
+use super::reader::Reader;
 use super::sealed::Kind;
 use crate::producers::{BatchMark, ProducerLimits, ProducerState, ProducerTable};
 

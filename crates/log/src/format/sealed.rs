@@ -12,7 +12,7 @@
 use bytes::BufMut;
 
 use super::FormatError;
-use super::bytes::Reader;
+use super::reader::Reader;
 
 /// Bytes before the body.
 const SHELL_BYTES: usize = 24;

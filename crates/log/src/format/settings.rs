@@ -14,7 +14,7 @@ use bytes::BufMut;
 use ottla_model::Durability;
 
 use super::FormatError;
-use super::bytes::Reader;
+use super::reader::Reader;
 use crate::settings::StreamSettings;
 
 /// Bytes that settings take.

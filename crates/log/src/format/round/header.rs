@@ -27,7 +27,7 @@ use ottla_model::{DirectoryId, Timestamp};
 
 use super::{ENTRY_HEADER_BYTES, ROUND_STREAM_BYTES, WHAT};
 use crate::format::FormatError;
-use crate::format::bytes::Reader;
+use crate::format::reader::Reader;
 
 /// Bytes of a round's header.
 pub const ROUND_HEADER_BYTES: usize = 128;

@@ -21,6 +21,8 @@ mod builder;
 mod header;
 mod operation;
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use ottla_model::{PartitionId, StreamId, TopicId};
 
@@ -29,7 +31,7 @@ pub use header::{ROUND_HEADER_BYTES, RoundHeader, RoundStamp};
 pub use operation::{ENTRY_HEADER_BYTES, Operation};
 
 use super::FormatError;
-use super::bytes::Reader;
+use super::reader::Reader;
 
 const WHAT: &str = "journal round";
 
@@ -95,7 +97,8 @@ impl Round {
 
     /// The operations, in order.
     pub fn entries(&self) -> Entries<'_> {
-        Entries { streams: &self.streams, payload: &self.payload, at: 0, index: 0 }
+        let Self { streams, payload, .. } = self;
+        Entries { streams, payload, at: 0, index: 0, named: 0 }
     }
 }
 
@@ -110,7 +113,10 @@ fn decode_streams(header: &RoundHeader, bytes: &[u8]) -> Result<Vec<StreamId>, F
             let topic = TopicId::from_bytes(reader.array()?);
             Ok(StreamId::new(topic, PartitionId(reader.u32()?)))
         })
-        .collect::<Result<_, FormatError>>()?;
+        .collect::<Result<Vec<_>, FormatError>>()?;
+    if streams.iter().collect::<BTreeSet<_>>().len() != streams.len() {
+        return Err(reader.invalid("its list names a stream twice"));
+    }
     reader.finish()?;
     Ok(streams)
 }
@@ -125,10 +131,13 @@ fn decode_payload(
     let payload = reader.take(header.payload_bytes as usize)?;
     check_crc(WHAT, payload, header.payload_crc)?;
     let payload = bytes.slice_ref(payload);
-    let mut entries = Entries { streams, payload: &payload, at: 0, index: 0 };
+    let mut entries = Entries { streams, payload: &payload, at: 0, index: 0, named: 0 };
     while entries.advance()?.is_some() {}
     if entries.index != header.entry_count {
         return Err(reader.invalid("it holds another number of entries than its header says"));
+    }
+    if entries.named as usize != streams.len() {
+        return Err(reader.invalid("its list names a stream of which there is no entry"));
     }
     Ok(payload)
 }
@@ -145,6 +154,8 @@ pub struct Entries<'a> {
     payload: &'a Bytes,
     at: usize,
     index: u32,
+    /// How many streams were named so far: the list has them in the order of their first entry.
+    named: u32,
 }
 
 impl Entries<'_> {
@@ -153,10 +164,11 @@ impl Entries<'_> {
             return Ok(None);
         }
         let (place, operation, size) = operation::decode(self.payload, self.at)?;
-        let stream = *self.streams.get(place as usize).ok_or(FormatError::Invalid {
-            what: WHAT,
-            why: "an entry names a stream that is not in its list",
-        })?;
+        let stream = match self.streams.get(place as usize) {
+            Some(stream) if place <= self.named => *stream,
+            _ => return Err(FormatError::Invalid { what: WHAT, why: "an entry names no stream" }),
+        };
+        self.named = self.named.max(place + 1);
         let entry = Entry { index: self.index, stream, operation };
         self.at += size;
         self.index += 1;

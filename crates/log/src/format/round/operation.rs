@@ -19,7 +19,7 @@ use ottla_record::{HEAD_BYTES, HEADER_BYTES};
 
 use super::WHAT;
 use crate::format::FormatError;
-use crate::format::bytes::Reader;
+use crate::format::reader::Reader;
 use crate::format::settings::{self, SETTINGS_BYTES};
 use crate::settings::StreamSettings;
 
