@@ -8,6 +8,8 @@ use std::ops::{Deref, DerefMut};
 
 use ottla_model::limits::BLOCK_BYTES;
 
+use super::{Access, Operation, Result, StorageError};
+
 const ALIGN: usize = BLOCK_BYTES as usize;
 
 /// Growable bytes at a block-aligned address. Growing copies; reuse one that has grown.
@@ -117,6 +119,24 @@ impl fmt::Debug for AlignedBuf {
             .field("capacity", &self.capacity())
             .finish()
     }
+}
+
+/// Refuses what direct access would refuse.
+pub(crate) fn check_aligned(
+    access: Access,
+    operation: Operation,
+    path: &str,
+    position: u64,
+    bytes: &[u8],
+) -> Result<()> {
+    let len = bytes.len() as u64;
+    let aligned = [position, len, bytes.as_ptr().addr() as u64]
+        .iter()
+        .all(|number| number.is_multiple_of(BLOCK_BYTES));
+    if aligned || !access.is_direct() || len == 0 {
+        return Ok(());
+    }
+    Err(StorageError::Misaligned { operation, path: path.to_owned(), position, bytes: len })
 }
 
 #[cfg(test)]

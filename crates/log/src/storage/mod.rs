@@ -31,7 +31,9 @@ mod error;
 mod path;
 mod whole;
 
+pub mod conformance;
 pub mod disk;
+pub mod files;
 pub mod memory;
 
 use std::fmt;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 
 pub use self::aligned::AlignedBuf;
 pub use self::error::{Operation, StorageError};
+pub use self::files::{DirectAccess, FilesStorage};
 pub use self::memory::MemoryStorage;
 pub use self::path::{check_path, join, name_of, parent_of};
 pub use self::whole::{make_dirs, read_whole, remove_tree, replace_whole};

@@ -8,12 +8,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_model::limits::BLOCK_BYTES;
 use parking_lot::Mutex;
 
 use super::effect::Effect;
 use super::image::NodeId;
 use super::{Disk, Image};
+use crate::storage::aligned::check_aligned;
 use crate::storage::path::{check_dir, check_path};
 use crate::storage::{
     Access, Entry, Intent, OpenMode, Operation, Reserved, Result, Storage, StorageError,
@@ -49,9 +49,11 @@ impl<D: Disk> ModelStorage<D> {
 
     fn find_or_create(disk: &mut D, path: &str, intent: Intent) -> Result<NodeId> {
         let dir = disk.image().lookup_parent(path)?;
+        if intent == Intent::CreateNew && disk.image().lookup(path).is_ok() {
+            return Err(StorageError::Exists { path: path.to_owned() });
+        }
         match (disk.image().lookup_file(path, Operation::Open), intent) {
-            (Ok(_), Intent::CreateNew) => Err(StorageError::Exists { path: path.to_owned() }),
-            (Ok(node), Intent::Read | Intent::ReadWrite | Intent::Create) => Ok(node),
+            (Ok(node), _) => Ok(node),
             (Err(StorageError::NotFound { .. }), Intent::Create | Intent::CreateNew) => {
                 let node = disk.image().next_node();
                 let name = name_of(path).to_owned();
@@ -213,24 +215,6 @@ impl<D: Disk> StorageFile for ModelFile<D> {
     fn len(&self) -> Result<u64> {
         Ok(self.disk.lock().image().content(self.node).len())
     }
-}
-
-/// Refuses what direct access would refuse.
-pub(crate) fn check_aligned(
-    access: Access,
-    operation: Operation,
-    path: &str,
-    position: u64,
-    bytes: &[u8],
-) -> Result<()> {
-    let len = bytes.len() as u64;
-    let aligned = [position, len, bytes.as_ptr().addr() as u64]
-        .iter()
-        .all(|number| number.is_multiple_of(BLOCK_BYTES));
-    if aligned || !access.is_direct() || len == 0 {
-        return Ok(());
-    }
-    Err(StorageError::Misaligned { operation, path: path.to_owned(), position, bytes: len })
 }
 
 struct ModelLock {
