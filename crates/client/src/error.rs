@@ -7,9 +7,9 @@ use ottla_model::{Answers, Fault, Outcome, Retry, TopicNameError};
 
 /// What the cluster answered instead of doing what was asked.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{message}{}", advice_of(.advice))]
+#[error("{message}{}", advice_of(advice))]
 pub struct ServerError {
-    /// The stable name of the reason, such as `unknown_topic`.
+    /// The stable name of the reason, such as `UNKNOWN_TOPIC`.
     pub code: String,
     /// The reason, for people.
     pub message: String,
@@ -21,6 +21,8 @@ pub struct ServerError {
     pub fault: Fault,
     /// What to do about it, for people; may be empty.
     pub advice: String,
+    /// How long to wait before trying again, when the cluster says.
+    pub retry_after: Option<Duration>,
     /// Details by name, such as the limit that was passed or the nearest topic name.
     pub metadata: BTreeMap<String, String>,
 }

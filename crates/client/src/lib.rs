@@ -7,17 +7,22 @@
 //! sees a generated type.
 
 pub mod admin;
+mod channels;
 pub mod client;
 pub mod config;
+mod convert;
 pub mod error;
 pub mod fetch;
 pub mod produce;
+pub mod route;
+mod status;
 pub mod topic;
 
 pub use admin::Admin;
 pub use client::Client;
 pub use config::ClientConfig;
 pub use error::{ClientError, ServerError};
+pub use route::TopicRoute;
 pub use topic::{
     BrokerDescription, ClusterDescription, ConfigChanges, ConfigEntry, ListedOffset, NewTopic,
     OffsetAt, PartitionDescription, TopicDescription, TopicListing,

@@ -1,1 +1,179 @@
 //! The stream that carries batches to a broker.
+//!
+//! The sender never waits: what it may have under way is the caller's to count, by the broker's
+//! [`ProduceEvent::Window`].
+
+use bytes::Bytes;
+use ottla_model::{Acks, Durability, Offset, PartitionId, Timestamp, TopicId};
+use ottla_wire::convert::id_bytes;
+use ottla_wire::error::RichError;
+use ottla_wire::transport::RESPONSE_BYTES_MAX;
+use ottla_wire::v1;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+
+use crate::config::ClientConfig;
+use crate::error::{ClientError, ServerError};
+use crate::status::failed;
+
+/// The header in which a broker tells which life of it this is.
+const INCARNATION: &str = "ottla-incarnation";
+
+/// One batch to be appended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProduceBatch {
+    /// The caller's number for it, which the answer repeats.
+    pub correlation: u64,
+    /// The topic.
+    pub topic: TopicId,
+    /// The partition.
+    pub partition: PartitionId,
+    /// Who must have it before it is answered.
+    pub acks: Acks,
+    /// The encoded batch.
+    pub batch: Bytes,
+}
+
+/// A batch was acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProduceAck {
+    /// The offset of its first record.
+    pub base_offset: Offset,
+    /// The time the broker stamped it with, when the topic wants that.
+    pub log_append_time: Option<Timestamp>,
+    /// Who has it.
+    pub acks: Acks,
+    /// How safe it is.
+    pub durability: Durability,
+    /// Whether the broker had it before.
+    pub duplicate: bool,
+}
+
+/// What comes back on a produce stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ProduceEvent {
+    /// A batch was acknowledged.
+    Acknowledged {
+        /// Its number.
+        correlation: u64,
+        /// Where and how.
+        ack: ProduceAck,
+    },
+    /// A batch was refused.
+    Refused {
+        /// Its number.
+        correlation: u64,
+        /// Why.
+        error: Box<ServerError>,
+    },
+    /// How much may be without an answer from now on.
+    Window {
+        /// Most requests.
+        requests_max: u64,
+        /// Most bytes of batches.
+        bytes_max: u64,
+    },
+}
+
+/// The near end of a produce stream.
+#[derive(Debug)]
+pub struct ProduceSender {
+    requests: mpsc::UnboundedSender<v1::ProduceRequest>,
+    incarnation: Option<String>,
+}
+
+impl ProduceSender {
+    /// Sends a batch after those before it; lost when the stream has ended, as the receiver tells.
+    pub fn send(&self, batch: ProduceBatch) {
+        let request = v1::ProduceRequest {
+            correlation: batch.correlation,
+            topic: Some(v1::produce_request::Topic::TopicId(id_bytes(batch.topic))),
+            partition: batch.partition.0,
+            acks: v1::Acks::from(batch.acks) as i32,
+            batch: batch.batch,
+            timeout_ms: 0,
+        };
+        let _ = self.requests.send(request);
+    }
+
+    /// Which life of the broker this is, if it says so: new with every start of its process.
+    pub fn incarnation(&self) -> Option<&str> {
+        self.incarnation.as_deref()
+    }
+}
+
+/// The far end of a produce stream.
+#[derive(Debug)]
+pub struct ProduceReceiver {
+    answers: Streaming<v1::ProduceResponse>,
+    address: String,
+    config: ClientConfig,
+}
+
+impl ProduceReceiver {
+    /// What comes next; `None` when the broker ended the stream in order. Cancel-safe.
+    pub async fn next(&mut self) -> Result<Option<ProduceEvent>, ClientError> {
+        loop {
+            let message = self.answers.message().await;
+            match message.map_err(|status| failed(&self.address, &self.config, &status))? {
+                None => return Ok(None),
+                Some(response) => {
+                    if let Some(event) = event(response) {
+                        return Ok(Some(event));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a message means; `None` for one of a kind that is newer than this client.
+fn event(response: v1::ProduceResponse) -> Option<ProduceEvent> {
+    use v1::produce_response::Result as Arm;
+    let correlation = response.correlation;
+    Some(match response.result? {
+        Arm::Ack(ack) => ProduceEvent::Acknowledged { correlation, ack: ack.into() },
+        Arm::Error(error) => {
+            let error = Box::new(RichError::from(error).into());
+            ProduceEvent::Refused { correlation, error }
+        }
+        Arm::Window(window) => ProduceEvent::Window {
+            requests_max: u64::from(window.requests_max),
+            bytes_max: window.bytes_max,
+        },
+    })
+}
+
+impl From<v1::ProduceAck> for ProduceAck {
+    fn from(ack: v1::ProduceAck) -> Self {
+        Self {
+            base_offset: Offset(ack.base_offset),
+            log_append_time: ack.log_append_time_ms.map(Timestamp),
+            acks: ack.acks().into(),
+            durability: ack.durability().into(),
+            duplicate: ack.duplicate,
+        }
+    }
+}
+
+pub(crate) async fn open(
+    channel: Channel,
+    address: String,
+    config: &ClientConfig,
+) -> Result<(ProduceSender, ProduceReceiver), ClientError> {
+    let (requests, queue) = mpsc::unbounded_channel();
+    let mut service = v1::producer_service_client::ProducerServiceClient::new(channel)
+        .max_decoding_message_size(RESPONSE_BYTES_MAX);
+    let call = service.produce(UnboundedReceiverStream::new(queue));
+    let opened = tokio::time::timeout(config.request_timeout, call).await;
+    let waited = config.request_timeout;
+    let response = opened
+        .map_err(|_| ClientError::NoAnswer { address: address.clone(), waited })?
+        .map_err(|status| failed(&address, config, &status))?;
+    let incarnation = response.metadata().get(INCARNATION).and_then(|v| v.to_str().ok());
+    let sender = ProduceSender { requests, incarnation: incarnation.map(str::to_owned) };
+    let answers = response.into_inner();
+    Ok((sender, ProduceReceiver { answers, address, config: config.clone() }))
+}

@@ -62,6 +62,8 @@ pub struct TopicListing {
     pub id: TopicId,
     /// How many partitions it has.
     pub partitions: u32,
+    /// Whether it is the cluster's own.
+    pub internal: bool,
 }
 
 /// All about one topic.
@@ -110,12 +112,12 @@ pub struct PartitionDescription {
     pub replicas: Vec<BrokerId>,
     /// Those of them that are in sync.
     pub isr: Vec<BrokerId>,
-    /// The offset of the oldest record that can be read.
-    pub log_start: Offset,
-    /// The offset that the next record that can be read will have.
-    pub high_watermark: Offset,
-    /// Bytes on the leader's disk.
-    pub bytes: u64,
+    /// The offset of the oldest record that can be read, if the broker knows.
+    pub log_start: Option<Offset>,
+    /// The offset that the next record that can be read will have, if the broker knows.
+    pub high_watermark: Option<Offset>,
+    /// Bytes on the leader's disk, if the broker knows.
+    pub bytes: Option<u64>,
 }
 
 /// Which offset to look up.
@@ -160,4 +162,6 @@ pub struct BrokerDescription {
     pub id: BrokerId,
     /// Where clients reach it, as `host:port`.
     pub address: String,
+    /// Whether it is there.
+    pub online: bool,
 }

@@ -4,25 +4,10 @@ use std::time::Duration;
 
 use ottla_client::Client;
 use ottla_model::{Acks, ByteCount, KIB, MIB};
+use ottla_record::Compression;
 
 use crate::error::ProducerError;
 use crate::producer::Producer;
-
-/// How batches are compressed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Compression {
-    /// Not at all.
-    #[default]
-    None,
-    /// gzip.
-    Gzip,
-    /// snappy.
-    Snappy,
-    /// lz4.
-    Lz4,
-    /// zstd.
-    Zstd,
-}
 
 /// The settings of a [`Producer`].
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -7,15 +7,17 @@
 pub mod config;
 pub mod delivery;
 pub mod error;
+#[allow(dead_code, unused_imports)]
+mod machine;
 pub mod metrics;
 pub mod producer;
 pub mod record;
 
-pub use config::Compression;
 pub use config::{ProducerBuilder, ProducerConfig};
 pub use delivery::{Delivered, Delivery, ManyDelivered, ManyDelivery};
 pub use error::ProducerError;
 pub use metrics::ProducerMetrics;
 pub use ottla_model::{Acks, Durability};
+pub use ottla_record::Compression;
 pub use producer::{Producer, TopicProducer};
 pub use record::Record;

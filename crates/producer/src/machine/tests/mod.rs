@@ -1,0 +1,1 @@
+//! The machine against scenarios and against a modelled broker.
