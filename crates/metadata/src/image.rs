@@ -13,7 +13,7 @@ mod features;
 mod producer_ids;
 mod topics;
 
-use ottla_model::{ClusterId, Offset, Timestamp};
+use ottla_model::{ClusterId, Offset, StreamId, Timestamp};
 
 pub use brokers::{BrokerImage, BrokersImage};
 pub use features::{FeaturesImage, METADATA_VERSION, METADATA_VERSION_MAX};
@@ -21,7 +21,7 @@ pub use producer_ids::ProducerIdsImage;
 pub use topics::{PartitionImage, TopicImage, TopicsImage};
 
 use crate::config::ConfigError;
-use crate::record::{ClusterRecord, MetadataRecord};
+use crate::record::{ClusterRecord, MetadataRecord, SnapshotRecord};
 
 /// Cluster facts at one offset of the metadata log.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -88,6 +88,12 @@ impl From<ConfigError> for Refusal {
 }
 
 impl Image {
+    /// The image before the first record of a log that begins here, because what was below was
+    /// forgotten.
+    pub fn starting_at(start: Offset) -> Self {
+        Self { end: start, ..Self::default() }
+    }
+
     /// The metadata log's offset up to which (exclusive) this image holds everything.
     pub fn end(&self) -> Offset {
         self.end
@@ -111,6 +117,15 @@ impl Image {
     /// The topics there are.
     pub fn topics(&self) -> &TopicsImage {
         &self.topics
+    }
+
+    /// Whether this is the stream of a partition that exists, or one of the cluster's own.
+    pub fn has_stream(&self, stream: StreamId) -> bool {
+        stream == StreamId::METADATA
+            || self
+                .topics
+                .get(stream.topic)
+                .is_some_and(|topic| stream.partition.0 < topic.partition_count())
     }
 
     /// How far producer ids are used up.
@@ -143,6 +158,10 @@ impl Image {
             MetadataRecord::Leadership(record) => self.topics.replay_leadership(record),
             MetadataRecord::TopicConfig(record) => self.topics.replay_config(record),
             MetadataRecord::TopicDeleted(record) => self.topics.replay_deleted(record),
+            MetadataRecord::Snapshot(SnapshotRecord { records: _ }) => {
+                *self = Self::starting_at(self.end);
+                Ok(())
+            }
             MetadataRecord::ProducerIds(record) => self.producer_ids.replay(record),
         }
     }

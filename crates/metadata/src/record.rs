@@ -35,6 +35,8 @@ pub enum MetadataRecord {
     TopicConfig(TopicConfigRecord),
     /// Kind `topic_deleted`: a topic, its partitions and settings are gone.
     TopicDeleted(TopicDeletedRecord),
+    /// Kind `snapshot`: forget everything; the records after this one in its entry are all there is.
+    Snapshot(SnapshotRecord),
     /// Kind `producer_ids`: every producer id below `next` may have been given away.
     ProducerIds(ProducerIdsRecord),
 }
@@ -164,6 +166,14 @@ pub struct TopicConfigRecord {
 pub struct TopicDeletedRecord {
     /// The topic.
     pub topic: TopicId,
+}
+
+/// The beginning of a snapshot within the log. What is below its offset is not needed any more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotRecord {
+    /// How many records follow that make up the snapshot.
+    pub records: u64,
 }
 
 /// How far producer ids are used up. Durable before any of them is given away (I7).

@@ -8,7 +8,8 @@ use ottla_model::{Offset, PartitionId};
 use crate::image::{Image, PartitionImage, ReplayError, TopicImage};
 use crate::record::{
     BrokerRecord, ClusterRecord, FeatureLevelRecord, LeadershipChange, LeadershipRecord,
-    MetadataRecord, PartitionsRecord, Placement, ProducerIdsRecord, RecordError, TopicRecord,
+    MetadataRecord, PartitionsRecord, Placement, ProducerIdsRecord, RecordError, SnapshotRecord,
+    TopicRecord,
 };
 
 /// The shortest list of records that adds up to an image.
@@ -58,6 +59,14 @@ impl Snapshot {
         }
         image.end = self.end;
         Ok(image)
+    }
+
+    /// The snapshot as one entry of the log itself, so that what is below can be forgotten.
+    pub fn into_entry(self) -> Vec<MetadataRecord> {
+        let count = SnapshotRecord { records: self.records.len() as u64 };
+        let mut entry = vec![MetadataRecord::Snapshot(count)];
+        entry.extend(self.records);
+        entry
     }
 
     /// The snapshot as bytes: its offset, then one record a line.

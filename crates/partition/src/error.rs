@@ -2,33 +2,11 @@
 
 use std::time::Duration;
 
+use ottla_log::StreamError;
 use ottla_model::{
     Answers, BrokerId, Fault, LeaderEpoch, Offset, Outcome, ProducerEpoch, ProducerId, Retry,
     Sequence,
 };
-
-/// Why a log did not do what it was asked.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum LogError {
-    /// The disk has reached its reserve. Passes when there is room again.
-    #[error("the disk is full: {why}")]
-    Full {
-        /// What the log says.
-        why: String,
-    },
-    /// The log stopped for good.
-    #[error("the log is offline: {why}")]
-    Offline {
-        /// What the log says.
-        why: String,
-    },
-    /// The log does not allow it.
-    #[error("the log refused: {why}")]
-    Refused {
-        /// What the log says.
-        why: String,
-    },
-}
 
 /// Why a batch was not appended, or why its fate is not known.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -77,9 +55,15 @@ pub enum AppendError {
         /// The batch's first sequence.
         sequence: Sequence,
     },
+    /// The batch names a producer, and has no epoch or no sequence.
+    #[error("producer {producer} sent a batch without an epoch or a sequence; number its batches")]
+    Unnumbered {
+        /// The producer.
+        producer: ProducerId,
+    },
     /// The log did not take it.
     #[error(transparent)]
-    Log(LogError),
+    Log(StreamError),
     /// It was appended, and then this replica stopped leading.
     #[error("this replica stopped leading before the batch was acknowledged; {}", lead(*.leader))]
     Deposed {
@@ -145,7 +129,7 @@ pub enum MoveStartError {
     },
     /// The log did not.
     #[error(transparent)]
-    Log(LogError),
+    Log(StreamError),
 }
 
 /// Why a replica does not take a role, or what goes with it.
@@ -172,7 +156,7 @@ pub enum RoleError {
     },
     /// The log did not.
     #[error(transparent)]
-    Log(LogError),
+    Log(StreamError),
 }
 
 fn lead(leader: Option<BrokerId>) -> String {
@@ -182,36 +166,14 @@ fn lead(leader: Option<BrokerId>) -> String {
     }
 }
 
-impl Answers for LogError {
-    fn outcome(&self) -> Outcome {
-        match self {
-            Self::Full { .. } | Self::Offline { .. } | Self::Refused { .. } => {
-                Outcome::DidNotHappen
-            }
-        }
-    }
-
-    fn retry(&self) -> Retry {
-        match self {
-            Self::Full { .. } | Self::Offline { .. } => Retry::Later,
-            Self::Refused { .. } => Retry::Never,
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Full { .. } | Self::Offline { .. } | Self::Refused { .. } => Fault::Cluster,
-        }
-    }
-}
-
 impl Answers for AppendError {
     fn outcome(&self) -> Outcome {
         match self {
             Self::NotLeader { .. }
             | Self::NotEnoughReplicas { .. }
             | Self::OutOfOrder { .. }
-            | Self::Fenced { .. } => Outcome::DidNotHappen,
+            | Self::Fenced { .. }
+            | Self::Unnumbered { .. } => Outcome::DidNotHappen,
             Self::DuplicateForgotten { .. } => Outcome::Happened,
             Self::Log(error) => error.outcome(),
             Self::Deposed { .. } | Self::LogStopped { .. } | Self::NoAnswer { .. } => {
@@ -224,9 +186,10 @@ impl Answers for AppendError {
         match self {
             Self::NotLeader { .. } => Retry::AfterRefresh,
             Self::NotEnoughReplicas { .. } => Retry::Later,
-            Self::OutOfOrder { .. } | Self::Fenced { .. } | Self::DuplicateForgotten { .. } => {
-                Retry::Never
-            }
+            Self::OutOfOrder { .. }
+            | Self::Fenced { .. }
+            | Self::DuplicateForgotten { .. }
+            | Self::Unnumbered { .. } => Retry::Never,
             Self::Log(error) => error.retry(),
             Self::Deposed { .. } | Self::LogStopped { .. } | Self::NoAnswer { .. } => {
                 Retry::SameSequence
@@ -237,9 +200,10 @@ impl Answers for AppendError {
     fn fault(&self) -> Fault {
         match self {
             Self::NotLeader { .. } | Self::Deposed { .. } => Fault::Nobody,
-            Self::OutOfOrder { .. } | Self::Fenced { .. } | Self::DuplicateForgotten { .. } => {
-                Fault::Caller
-            }
+            Self::OutOfOrder { .. }
+            | Self::Fenced { .. }
+            | Self::DuplicateForgotten { .. }
+            | Self::Unnumbered { .. } => Fault::Caller,
             Self::Log(error) => error.fault(),
             Self::NotEnoughReplicas { .. } | Self::LogStopped { .. } | Self::NoAnswer { .. } => {
                 Fault::Cluster

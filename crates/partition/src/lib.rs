@@ -20,7 +20,7 @@ mod role;
 
 pub use config::ReplicaConfig;
 pub use effect::{Appended, Condition, Effect, Produced, Ticket};
-pub use error::{AppendError, FetchError, LogError, MoveStartError, RoleError};
-pub use log::{LogOffsets, ReplicaLog, Verdict};
+pub use error::{AppendError, FetchError, MoveStartError, RoleError};
+pub use log::ReplicaLog;
 pub use offsets::{FetchBounds, Offsets};
 pub use replica::{Fetch, Replica};

@@ -8,10 +8,10 @@
 //! - R9 No client ever sees `high_watermark` go back.
 //! - T7 `last_stable` never passes `high_watermark`.
 
+use ottla_log::StreamOffsets;
 use ottla_model::Offset;
 
 use crate::invariants::{offsets_are_ordered, offsets_only_advance};
-use crate::log::LogOffsets;
 
 /// A replica's offsets, as clients may see them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +41,7 @@ pub struct FetchBounds {
 impl Offsets {
     /// The offsets of a log that was only just opened: nothing is known to be committed yet but what
     /// lies before its start.
-    pub fn opened(log: LogOffsets) -> Self {
+    pub fn opened(log: StreamOffsets) -> Self {
         let offsets = Self {
             log_start: log.log_start,
             high_watermark: log.log_start,
@@ -69,7 +69,7 @@ impl Offsets {
 
     /// The log has these ends now. The counted end may fall behind the high watermark when a topic
     /// is raised from `relaxed` to `fsync`; what clients saw stays visible (R9).
-    pub(crate) fn follow(&mut self, log: LogOffsets) {
+    pub(crate) fn follow(&mut self, log: StreamOffsets) {
         self.update(|offsets| {
             offsets.log_end = log.log_end;
             offsets.counted_end = log.durable_end.min(log.log_end);

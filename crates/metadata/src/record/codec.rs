@@ -69,6 +69,7 @@ impl MetadataRecord {
             Self::Leadership(_) => "leadership",
             Self::TopicConfig(_) => "topic_config",
             Self::TopicDeleted(_) => "topic_deleted",
+            Self::Snapshot(_) => "snapshot",
             Self::ProducerIds(_) => "producer_ids",
         }
     }
@@ -84,6 +85,7 @@ impl MetadataRecord {
             Self::Leadership(body) => self.envelope(body),
             Self::TopicConfig(body) => self.envelope(body),
             Self::TopicDeleted(body) => self.envelope(body),
+            Self::Snapshot(body) => self.envelope(body),
             Self::ProducerIds(body) => self.envelope(body),
         }
     }
@@ -107,6 +109,7 @@ impl MetadataRecord {
             "leadership" => read(kind, version, body).map(Self::Leadership),
             "topic_config" => read(kind, version, body).map(Self::TopicConfig),
             "topic_deleted" => read(kind, version, body).map(Self::TopicDeleted),
+            "snapshot" => read(kind, version, body).map(Self::Snapshot),
             "producer_ids" => read(kind, version, body).map(Self::ProducerIds),
             _ => Err(RecordError::Unknown { kind, version }),
         }

@@ -7,15 +7,17 @@
 //! - R8 The high watermark is the lowest counted end over the in-sync set, while that is large
 //!   enough. The set is the leader alone until replication puts the followers' ends beside its own.
 
-use ottla_model::{Acks, LeaderEpoch, Moment, Offset, Timestamp};
+use ottla_log::StreamError;
+use ottla_log::producers::{ProducerBatch, Refusal, Verdict};
+use ottla_model::{Acks, LeaderEpoch, Moment, Offset, ProducerId, Timestamp};
 use ottla_record::{BatchHeader, CheckedBatch, TimestampType};
 
 use crate::acks::{AckQueue, Waiter};
 use crate::config::ReplicaConfig;
 use crate::effect::{Condition, Ticket};
-use crate::error::{AppendError, LogError};
+use crate::error::AppendError;
 use crate::invariants::committed_end;
-use crate::log::{ReplicaLog, Verdict};
+use crate::log::ReplicaLog;
 use crate::offsets::Offsets;
 
 /// The replica as leader of one epoch.
@@ -58,7 +60,7 @@ impl Leader {
     ) -> Result<Placed, AppendError> {
         check_in_sync(config, acks)?;
         if batch.header().is_idempotent()
-            && let Some(original) = check_producer(log, batch.header(), now)?
+            && let Some(original) = check_producer(config, log, batch.header(), now)?
         {
             return Ok(original);
         }
@@ -72,7 +74,7 @@ impl Leader {
         base_offset: Offset,
         batch: CheckedBatch,
         now: Timestamp,
-    ) -> Result<Placed, LogError> {
+    ) -> Result<Placed, StreamError> {
         let log_append_time = match config.timestamp_type {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(now),
@@ -152,25 +154,33 @@ fn check_in_sync(config: &ReplicaConfig, acks: Acks) -> Result<(), AppendError> 
 
 /// Where the batch is already, if it is; none when it comes next.
 fn check_producer(
+    config: &ReplicaConfig,
     log: &impl ReplicaLog,
     header: &BatchHeader,
     now: Timestamp,
 ) -> Result<Option<Placed>, AppendError> {
-    let producer = header.producer_id;
-    match log.check_producer(header, now) {
+    match log.check_producer(&ProducerBatch::from(header), now) {
         Verdict::Append => Ok(None),
-        Verdict::Duplicate { base_offset, last_offset, log_append_time } => Ok(Some(Placed {
+        Verdict::Duplicate { base_offset, last_offset, timestamp } => Ok(Some(Placed {
             base_offset,
             end: last_offset.plus(1),
-            log_append_time,
+            log_append_time: (config.timestamp_type == TimestampType::LogAppendTime)
+                .then_some(timestamp),
             duplicate: true,
         })),
-        Verdict::Forgotten => {
-            Err(AppendError::DuplicateForgotten { producer, sequence: header.base_sequence })
+        Verdict::Refused(refusal) => Err(refused(header.producer_id, refusal)),
+    }
+}
+
+fn refused(producer: ProducerId, refusal: Refusal) -> AppendError {
+    match refusal {
+        Refusal::OutOfOrder { expected, got } => {
+            AppendError::OutOfOrder { producer, expected, got }
         }
-        Verdict::OutOfOrder { expected, got } => {
-            Err(AppendError::OutOfOrder { producer, expected, got })
+        Refusal::Forgotten { expected: _, got } => {
+            AppendError::DuplicateForgotten { producer, sequence: got }
         }
-        Verdict::Fenced { current, got } => Err(AppendError::Fenced { producer, current, got }),
+        Refusal::Fenced { current, got } => AppendError::Fenced { producer, current, got },
+        Refusal::Unnumbered { producer } => AppendError::Unnumbered { producer },
     }
 }
