@@ -122,6 +122,9 @@ fn check_numbers(
     let (count, last_offset_delta) = (header.record_count, header.last_offset_delta);
     let payload = header.size() - HEADER_BYTES;
     let records = usize::try_from(count).map_err(|_| BatchError::Count { count, payload })?;
+    if records == 0 && rules.origin == Origin::Client {
+        return Err(BatchError::Empty);
+    }
     if records as u64 > u64::from(rules.records_max) {
         return Err(BatchError::TooManyRecords { count, count_max: rules.records_max });
     }
@@ -136,9 +139,6 @@ fn check_numbers(
 
 fn check_client(header: &BatchHeader) -> Result<(), BatchError> {
     let (count, last_offset_delta) = (header.record_count, header.last_offset_delta);
-    if count == 0 {
-        return Err(BatchError::Empty);
-    }
     if last_offset_delta != count - 1 {
         return Err(BatchError::LastOffset { count, last_offset_delta });
     }
