@@ -1,0 +1,56 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{bench, cluster, completions, config, consume, doctor, produce, serve, topic};
+use crate::output::Format;
+
+/// Ottla: a durable, distributed event log in one binary.
+#[derive(Parser, Debug)]
+#[command(name = "ottla", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Start with `ottla serve`; then, in another terminal:\n  \
+    echo hello | ottla produce greetings --create\n  ottla consume greetings --from start")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub(crate) context: Context,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command that talks to a broker needs.
+#[derive(Args, Debug, Clone)]
+pub struct Context {
+    /// Brokers to connect to, as host:port, separated by commas
+    #[arg(long, short = 'b', global = true, env = "OTTLA_BOOTSTRAP")]
+    #[arg(default_value = "127.0.0.1:9095", value_name = "ADDRESS")]
+    pub(crate) bootstrap: String,
+    /// How results are printed
+    #[arg(long, short = 'o', global = true, env = "OTTLA_OUTPUT", default_value = "table")]
+    pub(crate) output: Format,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run a broker: one durable node, data in ./ottla-data
+    Serve(serve::Serve),
+    /// Create, list, describe, change and delete topics
+    #[command(subcommand)]
+    Topic(topic::Topic),
+    /// Write records from standard input or a file to a topic
+    Produce(produce::Produce),
+    /// Read records of a topic, following new ones like `tail -f`
+    Consume(consume::Consume),
+    /// Look at the cluster
+    #[command(subcommand)]
+    Cluster(cluster::Cluster),
+    /// Print and check configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Measure a broker under an open-loop load, beside the limits of the machine
+    Bench(bench::Bench),
+    /// Check a data directory offline and say what is wrong with it
+    Doctor(doctor::Doctor),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+}

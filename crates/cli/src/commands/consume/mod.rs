@@ -1,0 +1,210 @@
+//! `ottla consume`: records of a topic on standard output, new ones as they come.
+//!
+//! It reads by assignment and commits nothing, so it never disturbs anybody else.
+
+mod format;
+mod start;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use futures::future::OptionFuture;
+use ottla_client::{Admin, Client, TopicDescription};
+use ottla_consumer::{ConsumedBatch, Consumer, OutOfRange};
+use ottla_model::{Offset, PartitionId};
+
+use crate::args::Context;
+use crate::failure::Failure;
+
+use self::format::Template;
+use self::start::From;
+
+/// The arguments of `ottla consume`.
+#[derive(Args, Debug)]
+#[command(after_help = "Formats: `raw` (the value and a line feed), `json` (all of the record), or a template with \
+    %t topic, %p partition, %o offset, %k key, %v value, %T time, %s milliseconds, %h headers, %% percent, \
+    \\n, \\t, \\0.\n\n\
+    Examples:\n  \
+    ottla consume flights --from start --until-end --format '%o %k %v\\n'\n  \
+    ottla consume flights --from '2h ago' --format json\n  \
+    ottla consume flights --from -10")]
+pub struct Consume {
+    /// The topic
+    topic: String,
+    /// Only this partition; may be repeated [default: all]
+    #[arg(long, short, value_name = "PARTITION")]
+    partition: Vec<u32>,
+    /// Where to begin: `start`, `end`, an offset, a time (`2026-11-21T10:00:00Z`, `2h ago`), or -N for the last N
+    /// of each partition
+    #[arg(long, short, default_value = "end", value_name = "WHERE", allow_hyphen_values = true)]
+    from: String,
+    /// Stop at what was the end when it began
+    #[arg(long, short = 'e')]
+    until_end: bool,
+    /// Stop after this many records
+    #[arg(long, short = 'n', value_name = "RECORDS")]
+    count: Option<u64>,
+    /// How a record is printed: raw, json, or a template
+    #[arg(long, short, default_value = "raw")]
+    format: String,
+}
+
+/// Reads until it is told to stop.
+pub async fn run(consume: Consume, context: Context) -> Result<ExitCode, Failure> {
+    let template = Template::parse(&consume.format)?;
+    let from = From::parse(&consume.from)?;
+    let client = Client::connect(context.bootstrap.as_str()).await?;
+    let topic = client.admin().describe_topic(&consume.topic).await?;
+    let partitions = chosen(&topic, &consume.partition)?;
+    let mut until = Until::new(&consume, &topic, &partitions);
+    let mut consumer = consumer(&client, &consume.topic, from, &topic, &partitions, &mut until).await?;
+    if from == From::End && !consume.until_end {
+        eprintln!("waiting for new records of {} (`--from start` reads the old ones)", topic.name);
+    }
+    let mut printer = Printer { out: BufWriter::new(io::stdout()), template };
+    let finished = follow(&mut consumer, &mut until, &mut printer).await;
+    printer.flush()?;
+    finished
+}
+
+fn chosen(topic: &TopicDescription, wanted: &[u32]) -> Result<Vec<PartitionId>, Failure> {
+    let count = topic.partitions.len();
+    if let Some(bad) = wanted.iter().find(|p| **p as usize >= count) {
+        let last = count.saturating_sub(1);
+        return Err(Failure::usage(format!(
+            "{} has partitions 0 to {last}, not {bad}",
+            topic.name
+        )));
+    }
+    let all = topic.partitions.iter().map(|p| p.partition);
+    Ok(all.filter(|p| wanted.is_empty() || wanted.contains(&p.0)).collect())
+}
+
+async fn consumer(
+    client: &Client,
+    name: &str,
+    from: From,
+    topic: &TopicDescription,
+    partitions: &[PartitionId],
+    until: &mut Until,
+) -> Result<Consumer, Failure> {
+    let consumer = Consumer::builder(client).out_of_range(OutOfRange::Earliest).build().await?;
+    let admin: Admin = client.admin();
+    for partition in partitions {
+        let described = &topic.partitions[partition.0 as usize];
+        let (start, first) = from.start(&admin, name, described).await?;
+        until.begins_at(*partition, first);
+        consumer.assign(name, *partition, start).await?;
+    }
+    Ok(consumer)
+}
+
+/// When to stop.
+struct Until {
+    records_left: Option<u64>,
+    /// The partitions that are still to be read up to an end; `None` to follow for ever.
+    ends: Option<BTreeMap<PartitionId, Offset>>,
+}
+
+impl Until {
+    fn new(consume: &Consume, topic: &TopicDescription, partitions: &[PartitionId]) -> Self {
+        let end = |p: &PartitionId| (*p, topic.partitions[p.0 as usize].high_watermark);
+        let ends = consume.until_end.then(|| partitions.iter().map(end).collect());
+        Self { records_left: consume.count, ends }
+    }
+
+    fn begins_at(&mut self, partition: PartitionId, first: Offset) {
+        self.reached(partition, first);
+    }
+
+    fn reached(&mut self, partition: PartitionId, next: Offset) {
+        if let Some(ends) = &mut self.ends
+            && ends.get(&partition).is_some_and(|end| next >= *end)
+        {
+            ends.remove(&partition);
+        }
+    }
+
+    fn wants(&self, partition: PartitionId, offset: Offset) -> bool {
+        let before_end = |ends: &BTreeMap<_, _>| ends.get(&partition).is_some_and(|e| offset < *e);
+        self.records_left != Some(0) && self.ends.as_ref().is_none_or(before_end)
+    }
+
+    fn took_one(&mut self) {
+        if let Some(left) = &mut self.records_left {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    fn over(&self) -> bool {
+        self.records_left == Some(0) || self.ends.as_ref().is_some_and(BTreeMap::is_empty)
+    }
+}
+
+async fn follow(
+    consumer: &mut Consumer,
+    until: &mut Until,
+    printer: &mut Printer,
+) -> Result<ExitCode, Failure> {
+    let mut dirty = false;
+    while !until.over() {
+        // What is printed is flushed when nothing more is at hand, so that a follower sees it at once.
+        let flush: OptionFuture<_> = dirty.then(|| tokio::time::sleep(FLUSH_AFTER)).into();
+        tokio::select! {
+            biased;
+            batch = consumer.next_batch() => {
+                if !print(&batch?, until, printer)? {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                dirty = true;
+            }
+            Some(()) = flush => { printer.flush()?; dirty = false; }
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How long output may wait for more of it.
+const FLUSH_AFTER: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// Prints what is wanted of a batch; says whether anybody still reads.
+fn print(batch: &ConsumedBatch, until: &mut Until, printer: &mut Printer) -> Result<bool, Failure> {
+    for record in batch.records() {
+        if !until.wants(record.partition(), record.offset()) {
+            continue;
+        }
+        if !printer.print(&record)? {
+            return Ok(false);
+        }
+        until.took_one();
+    }
+    until.reached(batch.partition(), batch.next_offset());
+    Ok(true)
+}
+
+struct Printer {
+    out: BufWriter<io::Stdout>,
+    template: Template,
+}
+
+impl Printer {
+    /// Prints a record; says whether anybody still reads.
+    fn print(&mut self, record: &ottla_consumer::ConsumedRecord) -> Result<bool, Failure> {
+        still_read(self.template.write(&mut self.out, record))
+    }
+
+    fn flush(&mut self) -> Result<bool, Failure> {
+        still_read(self.out.flush())
+    }
+}
+
+fn still_read(written: io::Result<()>) -> Result<bool, Failure> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}

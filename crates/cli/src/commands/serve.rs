@@ -1,0 +1,123 @@
+//! `ottla serve`: a broker until it is told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ottla_server::{RunningServer, Server, ServerConfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::Failure;
+
+/// The arguments of `ottla serve`.
+#[derive(Args, Debug)]
+#[command(after_help = "Every setting: `ottla config default`. Priority, rising: file, OTTLA_* environment, flags.")]
+pub struct Serve {
+    /// A configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the data is kept [default: ./ottla-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Where the journal is kept, if on another disk than the data
+    #[arg(long, value_name = "DIR")]
+    journal_dir: Option<String>,
+    /// Where gRPC clients connect: an address or `off` [default: 127.0.0.1:9095]
+    #[arg(long, value_name = "ADDRESS")]
+    grpc: Option<String>,
+    /// Where Kafka clients connect: not there yet, only `off` is accepted [default: off]
+    #[arg(long, value_name = "ADDRESS")]
+    kafka: Option<String>,
+    /// Where health and metrics are served: an address or `off` [default: 127.0.0.1:9096]
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<String>,
+    /// Listen beyond loopback although nobody has to say who they are: anybody who reaches the address can read,
+    /// write and delete everything
+    #[arg(long)]
+    insecure_listen: bool,
+    /// Any other setting, as name=value; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Log as JSON lines
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Serves until SIGINT or SIGTERM, then drains.
+pub fn run(serve: Serve) -> Result<ExitCode, Failure> {
+    log_to_stderr(serve.log_json);
+    let config = configured(&serve)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(until_told(config))
+}
+
+async fn until_told(config: ServerConfig) -> Result<ExitCode, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let data_dir = config.data_dir.display().to_string();
+    let server = Server::start(config).await.map_err(|error| Failure::new(error.to_string()))?;
+    greet(&server, &data_dir);
+    let why = tokio::select! {
+        _ = interrupt.recv() => "SIGINT".to_owned(),
+        _ = terminate.recv() => "SIGTERM".to_owned(),
+        why = server.failed() => return Err(Failure::new(why)),
+    };
+    eprintln!("{why}: draining; a second signal ends it at once");
+    tokio::select! {
+        drained = server.shutdown() => drained.map_err(|error| Failure::new(error.to_string()))?,
+        _ = interrupt.recv() => return Err(Failure::new("ended before the drain was over; the log recovers at the next start")),
+        _ = terminate.recv() => return Err(Failure::new("ended before the drain was over; the log recovers at the next start")),
+    }
+    eprintln!("stopped cleanly");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn configured(serve: &Serve) -> Result<ServerConfig, Failure> {
+    let mut overrides: Vec<(&str, String)> = Vec::new();
+    let flags = [
+        ("data_dir", &serve.data_dir),
+        ("journal_dir", &serve.journal_dir),
+        ("grpc", &serve.grpc),
+        ("kafka", &serve.kafka),
+        ("http", &serve.http),
+    ];
+    for (name, value) in flags {
+        overrides.extend(value.clone().map(|value| (name, value)));
+    }
+    if serve.insecure_listen {
+        overrides.push(("insecure_listen", "true".to_owned()));
+    }
+    for pair in &serve.set {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            Failure::usage(format!("`--set {pair}`: write name=value, such as --set broker_id=1"))
+        })?;
+        overrides.push((name.trim(), value.trim().to_owned()));
+    }
+    ServerConfig::load(serve.config.as_deref(), std::env::vars(), &overrides)
+        .map_err(|error| Failure::new(error.to_string()))
+}
+
+fn greet(server: &RunningServer, data_dir: &str) {
+    eprintln!("ottla {} is ready; data in {data_dir}", env!("CARGO_PKG_VERSION"));
+    if let Some(grpc) = server.grpc_address() {
+        let flag =
+            if grpc.port() == 9095 { String::new() } else { format!(" --bootstrap {grpc}") };
+        eprintln!("  gRPC     {grpc}   no authentication: whoever reaches this address may do anything");
+        eprintln!("  try      echo hello | ottla produce greetings --create{flag}");
+        eprintln!("           ottla consume greetings --from start{flag}");
+    }
+    if let Some(http) = server.http_address() {
+        eprintln!("  metrics  http://{http}/metrics   health http://{http}/health/ready");
+    }
+}
+
+fn log_to_stderr(json: bool) {
+    let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber in one process (a test) is no reason to stop.
+    let _already_set = if json { builder.json().try_init() } else { builder.try_init() };
+}
