@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bench, cluster, completions, config, consume, doctor, produce, serve, topic};
+use crate::commands::{
+    bench, cluster, completions, config, consume, doctor, produce, serve, topic,
+};
 use crate::output::Format;
 
 /// Ottla: a durable, distributed event log in one binary.

@@ -53,7 +53,8 @@ fn shown(cluster: ClusterDescription) -> Shown {
 fn table(shown: &Shown) -> comfy_table::Table {
     let mut table = output::table(&["cluster", "version", "broker", "address", "role"]);
     for broker in &shown.brokers {
-        let role = if shown.controller == Some(broker.id) { "controller, broker" } else { "broker" };
+        let role =
+            if shown.controller == Some(broker.id) { "controller, broker" } else { "broker" };
         let id = broker.id.to_string();
         table.add_row([&shown.cluster_id, &shown.version, &id, &broker.address, role]);
     }

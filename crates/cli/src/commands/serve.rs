@@ -12,7 +12,9 @@ use crate::failure::Failure;
 
 /// The arguments of `ottla serve`.
 #[derive(Args, Debug)]
-#[command(after_help = "Every setting: `ottla config default`. Priority, rising: file, OTTLA_* environment, flags.")]
+#[command(
+    after_help = "Every setting: `ottla config default`. Priority, rising: file, OTTLA_* environment, flags."
+)]
 pub struct Serve {
     /// A configuration file (TOML)
     #[arg(long, value_name = "FILE")]
@@ -104,9 +106,10 @@ fn configured(serve: &Serve) -> Result<ServerConfig, Failure> {
 fn greet(server: &RunningServer, data_dir: &str) {
     eprintln!("ottla {} is ready; data in {data_dir}", env!("CARGO_PKG_VERSION"));
     if let Some(grpc) = server.grpc_address() {
-        let flag =
-            if grpc.port() == 9095 { String::new() } else { format!(" --bootstrap {grpc}") };
-        eprintln!("  gRPC     {grpc}   no authentication: whoever reaches this address may do anything");
+        let flag = if grpc.port() == 9095 { String::new() } else { format!(" --bootstrap {grpc}") };
+        eprintln!(
+            "  gRPC     {grpc}   no authentication: whoever reaches this address may do anything"
+        );
         eprintln!("  try      echo hello | ottla produce greetings --create{flag}");
         eprintln!("           ottla consume greetings --from start{flag}");
     }

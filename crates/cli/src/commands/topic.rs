@@ -116,7 +116,8 @@ pub async fn run(topic: Topic, context: Context) -> Result<ExitCode, Failure> {
         Topic::AddPartitions { name, total } => {
             let topic = admin.add_partitions(&name, total).await?;
             let count = topic.partitions.len();
-            let sentence = format!("{name} has {count} partitions; keys may go to others from now on");
+            let sentence =
+                format!("{name} has {count} partitions; keys may go to others from now on");
             output::say(format, &json!({"topic": name, "partitions": count}), &sentence)?;
         }
         Topic::Delete { name, yes } => delete(&admin, &name, yes, format).await?,
@@ -228,7 +229,12 @@ async fn describe(admin: &Admin, name: &str, all: bool, format: Format) -> Resul
     if format == Format::Json {
         return output::print(format, &shown, comfy_table::Table::new);
     }
-    output::line(&format!("{} ({}), {}", shown.name, shown.id, partitions(shown.partitions.len())))?;
+    output::line(&format!(
+        "{} ({}), {}",
+        shown.name,
+        shown.id,
+        partitions(shown.partitions.len())
+    ))?;
     output::line(&partition_table(&shown).to_string())?;
     if shown.config.is_empty() {
         return output::line("all settings have their default; `--all` shows them");

@@ -37,7 +37,8 @@ pub(super) async fn measure(directory: &Path) -> Result<Limits, Failure> {
     let path = directory.join(format!("ottla-bench-{}.tmp", std::process::id()));
     let measured = disk(&path);
     let removed = std::fs::remove_file(&path);
-    let cannot = |e| Failure::new(format!("cannot measure the disk of {}: {e}", directory.display()));
+    let cannot =
+        |e| Failure::new(format!("cannot measure the disk of {}: {e}", directory.display()));
     let (disk, flush, direct) = measured.map_err(cannot)?;
     removed.map_err(cannot)?;
     Ok(Limits { tcp, disk, flush, direct })

@@ -135,9 +135,8 @@ async fn measure(
 ) -> Result<Run, Failure> {
     let admin = client.admin();
     let name = format!("ottla-bench-{}", std::process::id());
-    let topic = NewTopic::new(&name)
-        .partitions(case.partitions)
-        .set("durability", case.durability.name());
+    let topic =
+        NewTopic::new(&name).partitions(case.partitions).set("durability", case.durability.name());
     admin.create_topic(topic).await?;
     eprintln!(
         "{} records, {} partitions, {}: {:?} ...",

@@ -58,8 +58,19 @@ impl Report {
 
     fn table(&self) -> comfy_table::Table {
         let mut table = output::table(&[
-            "record", "partitions", "durability", "records/s", "bytes/s", "of disk", "p50 ms",
-            "p99 ms", "p999 ms", "max ms", "cpu-s/GB", "read records/s", "read bytes/s",
+            "record",
+            "partitions",
+            "durability",
+            "records/s",
+            "bytes/s",
+            "of disk",
+            "p50 ms",
+            "p99 ms",
+            "p999 ms",
+            "max ms",
+            "cpu-s/GB",
+            "read records/s",
+            "read bytes/s",
         ]);
         for run in &self.runs {
             table.add_row(run.row(self.limits.as_ref()));

@@ -23,13 +23,15 @@ use self::start::From;
 
 /// The arguments of `ottla consume`.
 #[derive(Args, Debug)]
-#[command(after_help = "Formats: `raw` (the value and a line feed), `json` (all of the record), or a template with \
+#[command(
+    after_help = "Formats: `raw` (the value and a line feed), `json` (all of the record), or a template with \
     %t topic, %p partition, %o offset, %k key, %v value, %T time, %s milliseconds, %h headers, %% percent, \
     \\n, \\t, \\0.\n\n\
     Examples:\n  \
     ottla consume flights --from start --until-end --format '%o %k %v\\n'\n  \
     ottla consume flights --from '2h ago' --format json\n  \
-    ottla consume flights --from -10")]
+    ottla consume flights --from -10"
+)]
 pub struct Consume {
     /// The topic
     topic: String,
@@ -59,7 +61,8 @@ pub async fn run(consume: Consume, context: Context) -> Result<ExitCode, Failure
     let topic = client.admin().describe_topic(&consume.topic).await?;
     let partitions = chosen(&topic, &consume.partition)?;
     let mut until = Until::new(&consume, &topic, &partitions);
-    let mut consumer = consumer(&client, &consume.topic, from, &topic, &partitions, &mut until).await?;
+    let mut consumer =
+        consumer(&client, &consume.topic, from, &topic, &partitions, &mut until).await?;
     if from == From::End && !consume.until_end {
         eprintln!("waiting for new records of {} (`--from start` reads the old ones)", topic.name);
     }

@@ -53,7 +53,8 @@ pub(super) fn open(path: &Path) -> Result<Input, Failure> {
     let cannot = |error: io::Error| Failure::new(format!("cannot read {name}: {error}"));
     let file = File::open(path).map_err(cannot)?;
     let size = file.metadata().map_err(cannot)?.len();
-    let (reader, bytes) = unpacked(BufReader::with_capacity(CHUNK_BYTES, file), size).map_err(cannot)?;
+    let (reader, bytes) =
+        unpacked(BufReader::with_capacity(CHUNK_BYTES, file), size).map_err(cannot)?;
     Ok(Input { reader, name, bytes })
 }
 

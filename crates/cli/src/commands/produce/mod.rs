@@ -16,9 +16,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use ottla_client::{Client, NewTopic};
 use ottla_model::{Acks, ByteCount, PartitionId};
-use ottla_producer::{
-    Compression, ManyDelivered, Producer, ProducerError, Record, TopicProducer,
-};
+use ottla_producer::{Compression, ManyDelivered, Producer, ProducerError, Record, TopicProducer};
 use serde_json::json;
 
 use crate::args::Context;
@@ -37,11 +35,13 @@ const CHUNKS_AHEAD_MAX: usize = 4;
 
 /// The arguments of `ottla produce`.
 #[derive(Args, Debug)]
-#[command(after_help = "Each line of the input is a record. A file that ends in .gz or .zst is unpacked.\n\n\
+#[command(
+    after_help = "Each line of the input is a record. A file that ends in .gz or .zst is unpacked.\n\n\
     Examples:\n  \
     echo hello | ottla produce greetings --create\n  \
     ottla produce flights --create --partitions 4 --file flights.ndjson.zst --key-field tailnum\n  \
-    ottla produce pairs --key-separator : --file pairs.txt")]
+    ottla produce pairs --key-separator : --file pairs.txt"
+)]
 pub struct Produce {
     /// The topic
     topic: String,
@@ -208,14 +208,7 @@ impl<'a> Sending<'a> {
     ) -> Self {
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
         let done = Done { records: 0, bytes: 0, seconds: 0.0, durability: None, acks: None };
-        Self {
-            topic,
-            partition,
-            headers: headers.collect(),
-            progress,
-            begun: Instant::now(),
-            done,
-        }
+        Self { topic, partition, headers: headers.collect(), progress, begun: Instant::now(), done }
     }
 
     async fn everything(&mut self, mut chunks: input::Chunks) -> Result<(), Failure> {
@@ -237,17 +230,14 @@ impl<'a> Sending<'a> {
         Ok(())
     }
 
-    async fn send(
-        &self,
-        chunk: Chunk,
-    ) -> Result<impl Future<Output = ChunkDone> + use<>, Failure> {
+    async fn send(&self, chunk: Chunk) -> Result<impl Future<Output = ChunkDone> + use<>, Failure> {
         let records = chunk.lines.iter().map(|line| self.record(&chunk.bytes, line));
         let delivery = self.topic.send_many(records).await?;
         let bytes = chunk.input_bytes;
         Ok(async move { ChunkDone { bytes, result: delivery.await } })
     }
 
-    fn record<'r>(&'r self, bytes: &'r [u8], line: &Line) -> Record<'r> {
+    fn record<'r>(&'r self, bytes: &'r [u8], line: &'r Line) -> Record<'r> {
         Record {
             key: line.key.as_ref().map(|key| key.bytes(bytes)),
             value: Some(&bytes[line.value.clone()]),
