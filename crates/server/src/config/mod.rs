@@ -1,0 +1,163 @@
+//! Every setting of a server: documented structs, one per component, whose doc comments are the manual.
+//!
+//! A setting has one name everywhere: `log.tail_cache_bytes` in a file is `tail_cache_bytes` under `[log]`, in the
+//! environment `OTTLA_LOG_TAIL_CACHE_BYTES`, as a flag `--set log.tail_cache_bytes=128MiB`. What is set later wins: file,
+//! environment, flags. A name that nobody knows is an error with a suggestion.
+
+mod listen;
+mod manual;
+mod setting;
+mod sources;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ottla_model::ByteCount;
+
+pub use self::listen::ListenAddress;
+
+use crate::error::StartError;
+
+use self::setting::{Section, settings};
+
+settings! {
+    /// One durable node.
+    pub struct ServerConfig [""] {
+        /// Where the data is kept. Made when it is not there; belongs to one process at a time.
+        data_dir: PathBuf = "./ottla-data",
+        /// Where the journal is kept, when it is to be on another disk than the data. Empty: with the data.
+        journal_dir: Option<PathBuf> = "",
+        /// Where gRPC clients connect: address and port, or `off`. Port 0 takes a free one.
+        grpc: ListenAddress = "127.0.0.1:9095",
+        /// Where Kafka clients connect. The Kafka protocol is not there yet: only `off` is accepted.
+        kafka: ListenAddress = "off",
+        /// Where health and metrics are served over HTTP: address and port, or `off`.
+        http: ListenAddress = "127.0.0.1:9096",
+        /// Allow addresses beyond loopback although nobody has to say who they are: whoever reaches the address can
+        /// read, write and delete everything.
+        insecure_listen: bool = "false",
+        /// This broker's number in its cluster. Fixed with the first start of a data directory.
+        broker_id: i32 = "1",
+        /// How long a shutdown waits for what was begun before it ends it.
+        drain_timeout: Duration = "10s",
+    } with {
+        /// The storage log.
+        log: LogConfig,
+        /// What a new topic gets that does not say.
+        topics: TopicsConfig,
+        /// What one gRPC client may use up.
+        grpc_limits: GrpcLimits,
+    }
+}
+
+settings! {
+    /// The storage log.
+    pub struct LogConfig ["log"] {
+        /// How many acknowledged bytes may wait in memory for their segments before producers have to wait. Never more
+        /// than an eighth of the machine's memory is used.
+        unfilled_bytes_max: ByteCount = "256MiB",
+        /// How many bytes stay in memory for readers at the tail after they were written to their segments.
+        tail_cache_bytes: ByteCount = "64MiB",
+        /// Largest journal round, unless a single batch is larger.
+        round_bytes_max: ByteCount = "4MiB",
+        /// Size of the journal's first file. Small, so that a first start is instant; it grows by itself.
+        journal_bytes_start: ByteCount = "4MiB",
+        /// How large the journal may grow. At least twice `unfilled_bytes_max`.
+        journal_bytes_max: ByteCount = "512MiB",
+        /// Free disk space that is never given to producers, so that what is acknowledged can be written out and
+        /// deletion still works on a full disk. Below it, produce is refused until there is room again.
+        room_reserve_bytes: ByteCount = "256MiB",
+        /// How many segment files are open at a time.
+        handles_max: usize = "512",
+        /// The longest time that bytes of a `relaxed` topic stay unflushed.
+        relaxed_flush_max: Duration = "1s",
+        /// How often retention looks for segments to delete.
+        retention_interval: Duration = "30s",
+        /// How long an idempotent producer is remembered after its last batch.
+        producer_expiry: Duration = "1day",
+    }
+}
+
+settings! {
+    /// What a new topic gets that does not say.
+    pub struct TopicsConfig ["topics"] {
+        /// How many partitions. One keeps the order of the whole topic.
+        partitions: u32 = "1",
+    }
+}
+
+settings! {
+    /// What one gRPC client may use up.
+    pub struct GrpcLimits ["grpc_limits"] {
+        /// Calls that one connection may have open at a time.
+        streams_max: u32 = "128",
+        /// Connections open at a time; further ones are closed at once.
+        connections_max: u32 = "10000",
+    }
+}
+
+impl ServerConfig {
+    /// Reads the configuration: defaults, then the file, then `OTTLA_*` of the environment, then `overrides` by name.
+    ///
+    /// # Errors
+    /// [`StartError::Config`] with one sentence: what was wrong, where it was written, and what to write instead.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, StartError> {
+        let mut given = Vec::new();
+        if let Some(path) = file {
+            given.extend(sources::file(path).map_err(StartError::Config)?);
+        }
+        given.extend(sources::environment(environment));
+        given.extend(sources::flags(overrides));
+        let mut config = Self::default();
+        for setting in given {
+            config.apply(&setting).map_err(StartError::Config)?;
+        }
+        config.check().map_err(StartError::Config)?;
+        Ok(config)
+    }
+
+    /// Every setting with its default and what it does, as a valid configuration file.
+    pub fn manual() -> String {
+        manual::text()
+    }
+
+    fn apply(&mut self, given: &sources::Given) -> Result<(), String> {
+        let Some(name) = sources::resolve(given) else {
+            return Err(sources::unknown(given));
+        };
+        self.set(&name, &given.value)
+            .map_err(|why| format!("{}: `{name} = {}`: {why}", given.place, given.value))
+    }
+
+    /// What no single setting can see.
+    ///
+    /// # Errors
+    /// One sentence that says what to do.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.kafka != ListenAddress::Off {
+            return Err("the Kafka protocol is not there yet; leave `kafka` at `off`".to_owned());
+        }
+        for (name, address) in [("grpc", self.grpc), ("http", self.http)] {
+            if address.is_beyond_loopback() && !self.insecure_listen {
+                return Err(format!(
+                    "`{name} = {address}` can be reached from other machines, and nobody there has to say who they \
+                     are; listen on 127.0.0.1, or accept that with --insecure-listen (setting insecure_listen = true)"
+                ));
+            }
+        }
+        if self.broker_id < 0 {
+            return Err(format!(
+                "`broker_id = {}`: a broker's number is 0 or more",
+                self.broker_id
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
