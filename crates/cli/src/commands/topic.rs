@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use ottla_client::{Admin, Client, ConfigChanges, NewTopic, OffsetAt, TopicDescription};
+use ottla_client::{
+    Admin, Client, ConfigChanges, ConfigEntry, NewTopic, OffsetAt, TopicDescription, TopicListing,
+};
 use ottla_model::{ByteCount, Offset, PartitionId};
 use serde::Serialize;
 use serde_json::json;
@@ -115,7 +117,7 @@ pub async fn run(topic: Topic, context: Context) -> Result<ExitCode, Failure> {
         }
         Topic::AddPartitions { name, total } => {
             let topic = admin.add_partitions(&name, total).await?;
-            let count = topic.partitions.len();
+            let count = topic.partitions;
             let sentence =
                 format!("{name} has {count} partitions; keys may go to others from now on");
             output::say(format, &json!({"topic": name, "partitions": count}), &sentence)?;
@@ -137,11 +139,15 @@ async fn create(admin: &Admin, new: NewTopic, format: Format) -> Result<(), Fail
     let validate_only = new.validate_only;
     let topic = admin.create_topic(new).await?;
     let verb = if validate_only { "could be created" } else { "created" };
-    let sentence = format!("{} {verb} with {}", topic.name, partitions(topic.partitions.len()));
-    output::say(format, &Shown::of(&topic, true), &sentence)
+    let sentence = format!("{} {verb} with {}", topic.name, partitions(topic.partitions));
+    output::say(format, &listing(&topic), &sentence)
 }
 
-fn partitions(count: usize) -> String {
+fn listing(topic: &TopicListing) -> serde_json::Value {
+    json!({"name": topic.name, "id": topic.id, "partitions": topic.partitions})
+}
+
+fn partitions(count: u32) -> String {
     if count == 1 { "1 partition".to_owned() } else { format!("{count} partitions") }
 }
 
@@ -150,10 +156,7 @@ async fn list(admin: &Admin, format: Format) -> Result<(), Failure> {
     if topics.is_empty() && format == Format::Table {
         return output::line("no topics yet; `ottla topic create NAME` makes one");
     }
-    let shown: Vec<_> = topics
-        .iter()
-        .map(|t| json!({"name": t.name, "id": t.id, "partitions": t.partitions}))
-        .collect();
+    let shown: Vec<_> = topics.iter().map(listing).collect();
     output::print(format, &shown, || {
         let mut table = output::table(&["topic", "partitions", "id"]);
         for topic in &topics {
@@ -182,9 +185,9 @@ struct ShownPartition {
     leader_epoch: i32,
     replicas: Vec<i32>,
     isr: Vec<i32>,
-    log_start: i64,
-    high_watermark: i64,
-    bytes: u64,
+    log_start: Option<i64>,
+    high_watermark: Option<i64>,
+    bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -203,24 +206,28 @@ impl Shown {
             leader_epoch: p.leader_epoch.0,
             replicas: p.replicas.iter().map(|b| b.0).collect(),
             isr: p.isr.iter().map(|b| b.0).collect(),
-            log_start: p.log_start.0,
-            high_watermark: p.high_watermark.0,
+            log_start: p.log_start.map(|o| o.0),
+            high_watermark: p.high_watermark.map(|o| o.0),
             bytes: p.bytes,
-        });
-        let settings = topic.config.iter().filter(|c| all || !c.is_default);
-        let config = settings.map(|c| ShownSetting {
-            name: c.key.clone(),
-            value: c.value.clone(),
-            is_default: c.is_default,
-            doc: c.doc.clone(),
         });
         Self {
             name: topic.name.to_string(),
             id: topic.id.to_string(),
             partitions: partitions.collect(),
-            config: config.collect(),
+            config: settings(&topic.config, all),
         }
     }
+}
+
+fn settings(entries: &[ConfigEntry], all: bool) -> Vec<ShownSetting> {
+    let wanted = entries.iter().filter(|entry| all || !entry.is_default);
+    let shown = wanted.map(|entry| ShownSetting {
+        name: entry.key.clone(),
+        value: entry.value.clone(),
+        is_default: entry.is_default,
+        doc: entry.doc.clone(),
+    });
+    shown.collect()
 }
 
 async fn describe(admin: &Admin, name: &str, all: bool, format: Format) -> Result<(), Failure> {
@@ -233,13 +240,13 @@ async fn describe(admin: &Admin, name: &str, all: bool, format: Format) -> Resul
         "{} ({}), {}",
         shown.name,
         shown.id,
-        partitions(shown.partitions.len())
+        partitions(shown.partitions.len() as u32)
     ))?;
     output::line(&partition_table(&shown).to_string())?;
     if shown.config.is_empty() {
         return output::line("all settings have their default; `--all` shows them");
     }
-    output::line(&setting_table(&shown).to_string())
+    output::line(&setting_table(&shown.config).to_string())
 }
 
 fn partition_table(shown: &Shown) -> comfy_table::Table {
@@ -247,24 +254,31 @@ fn partition_table(shown: &Shown) -> comfy_table::Table {
         output::table(&["partition", "leader", "epoch", "isr", "first", "next", "records", "size"]);
     for p in &shown.partitions {
         let isr: Vec<String> = p.isr.iter().map(i32::to_string).collect();
-        let records = u64::try_from(p.high_watermark - p.log_start).unwrap_or_default();
+        let records = p.high_watermark.zip(p.log_start).map(|(end, start)| end - start);
         table.add_row([
             p.partition.to_string(),
             p.leader.map_or("none".to_owned(), |id| id.to_string()),
             p.leader_epoch.to_string(),
             isr.join(","),
-            p.log_start.to_string(),
-            p.high_watermark.to_string(),
-            grouped(records),
-            ByteCount(p.bytes).to_string(),
+            cell(p.log_start),
+            cell(p.high_watermark),
+            records.map_or(UNKNOWN.to_owned(), |r| grouped(r.unsigned_abs())),
+            p.bytes.map_or(UNKNOWN.to_owned(), |bytes| ByteCount(bytes).to_string()),
         ]);
     }
     table
 }
 
-fn setting_table(shown: &Shown) -> comfy_table::Table {
+/// What a table shows where the broker does not know.
+const UNKNOWN: &str = "-";
+
+fn cell(number: Option<i64>) -> String {
+    number.map_or(UNKNOWN.to_owned(), |number| number.to_string())
+}
+
+fn setting_table(settings: &[ShownSetting]) -> comfy_table::Table {
     let mut table = output::table(&["setting", "value", "from", "what it does"]);
-    for s in &shown.config {
+    for s in settings {
         let from = if s.is_default { "default" } else { "topic" };
         table.add_row([&s.name, &s.value, from, &s.doc]);
     }
@@ -277,8 +291,7 @@ async fn alter(
     changes: ConfigChanges,
     format: Format,
 ) -> Result<(), Failure> {
-    let topic = admin.alter_topic_config(name, changes).await?;
-    let shown = Shown::of(&topic, false);
+    let shown = settings(&admin.alter_topic_config(name, changes).await?, false);
     output::print(format, &shown, || setting_table(&shown))
 }
 

@@ -60,7 +60,7 @@ pub async fn run(consume: Consume, context: Context) -> Result<ExitCode, Failure
     let client = Client::connect(context.bootstrap.as_str()).await?;
     let topic = client.admin().describe_topic(&consume.topic).await?;
     let partitions = chosen(&topic, &consume.partition)?;
-    let mut until = Until::new(&consume, &topic, &partitions);
+    let mut until = Until::new(&consume, &topic, &partitions)?;
     let mut consumer =
         consumer(&client, &consume.topic, from, &topic, &partitions, &mut until).await?;
     if from == From::End && !consume.until_end {
@@ -112,10 +112,18 @@ struct Until {
 }
 
 impl Until {
-    fn new(consume: &Consume, topic: &TopicDescription, partitions: &[PartitionId]) -> Self {
-        let end = |p: &PartitionId| (*p, topic.partitions[p.0 as usize].high_watermark);
-        let ends = consume.until_end.then(|| partitions.iter().map(end).collect());
-        Self { records_left: consume.count, ends }
+    fn new(
+        consume: &Consume,
+        topic: &TopicDescription,
+        partitions: &[PartitionId],
+    ) -> Result<Self, Failure> {
+        let end = |p: &PartitionId| {
+            let (_, end) = start::bounds(&consume.topic, &topic.partitions[p.0 as usize])?;
+            Ok((*p, end))
+        };
+        let ends: Result<BTreeMap<_, _>, Failure> = partitions.iter().map(end).collect();
+        let ends = if consume.until_end { Some(ends?) } else { None };
+        Ok(Self { records_left: consume.count, ends })
     }
 
     fn begins_at(&mut self, partition: PartitionId, first: Offset) {

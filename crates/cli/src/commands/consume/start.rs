@@ -47,7 +47,7 @@ impl From {
         topic: &str,
         partition: &PartitionDescription,
     ) -> Result<(Start, Offset), Failure> {
-        let (first, end) = (partition.log_start, partition.high_watermark);
+        let (first, end) = bounds(topic, partition)?;
         let at = match self {
             Self::Start => first,
             Self::End => end,
@@ -61,6 +61,16 @@ impl From {
         };
         Ok((Start::Offset(at), at))
     }
+}
+
+/// The first and the next offset of a partition.
+pub(super) fn bounds(
+    topic: &str,
+    partition: &PartitionDescription,
+) -> Result<(Offset, Offset), Failure> {
+    partition.log_start.zip(partition.high_watermark).ok_or_else(|| {
+        Failure::new(format!("{topic}-{} has no leader now; try again", partition.partition))
+    })
 }
 
 #[cfg(test)]
