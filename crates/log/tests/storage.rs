@@ -1,10 +1,17 @@
 //! Every storage passes the one suite; real files with direct access and without.
 
-use ottla_log::storage::{DirectAccess, FilesStorage, MemoryStorage, Storage, conformance};
+use ottla_log::storage::{
+    DirectAccess, FilesStorage, MemoryStorage, RecordingStorage, Storage, conformance,
+};
 
 #[test]
 fn memory_conforms() {
     conformance::suite(MemoryStorage::new);
+}
+
+#[test]
+fn a_recording_conforms() {
+    conformance::suite(RecordingStorage::new);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::disk::{Disk, Effect, Image, ModelStorage};
 use super::{Result, StorageKind};
 
 /// Room that a memory storage says to have.
-const FREE_BYTES: u64 = 1 << 40;
+pub(super) const FREE_BYTES: u64 = 1 << 40;
 
 /// A storage in memory. Clones are handles to the same tree.
 pub type MemoryStorage = ModelStorage<MemoryDisk>;

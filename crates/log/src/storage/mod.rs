@@ -35,6 +35,7 @@ pub mod conformance;
 pub mod disk;
 pub mod files;
 pub mod memory;
+pub mod recording;
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ pub use self::error::{Operation, StorageError};
 pub use self::files::{DirectAccess, FilesStorage};
 pub use self::memory::MemoryStorage;
 pub use self::path::{check_path, join, name_of, parent_of};
+pub use self::recording::RecordingStorage;
 pub use self::whole::{make_dirs, read_whole, remove_tree, replace_whole};
 
 /// The result of asking a disk for something.

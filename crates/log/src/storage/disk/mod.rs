@@ -6,12 +6,13 @@
 //! ```
 //!
 //! [`content`] holds one file's bytes in shared pages, [`image`] a tree of files, [`effect`] the
-//! changes of one, `front` turns any [`Disk`] into a `Storage`.
+//! changes of one, [`unsynced`] the rules of durability, `front` turns any [`Disk`] into a `Storage`.
 
 pub mod content;
 pub mod effect;
 mod front;
 pub mod image;
+pub mod unsynced;
 
 use std::fmt;
 
@@ -19,6 +20,7 @@ pub use self::content::Content;
 pub use self::effect::Effect;
 pub use self::front::ModelStorage;
 pub use self::image::{Image, NodeId};
+pub use self::unsynced::{Unsynced, Variant};
 use super::{Result, StorageKind};
 
 /// What stands behind a modelled storage: it sees every effect, and may refuse it.
