@@ -156,7 +156,7 @@ async fn create(client: &Client, produce: &Produce) -> Result<(), Failure> {
     let mut topic = NewTopic::new(&produce.topic);
     topic.partitions = produce.partitions;
     match client.admin().create_topic(topic).await {
-        Err(error) if error.code() == Some("topic_exists") => Ok(()),
+        Err(error) if error.code() == Some("TOPIC_EXISTS") => Ok(()),
         Err(error) => Err(error.into()),
         Ok(_) => Ok(()),
     }

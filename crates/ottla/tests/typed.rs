@@ -1,0 +1,118 @@
+//! What a user types, and what a user mistypes: every sentence, and the exit code.
+
+mod broker;
+
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+
+use expect_test::{Expect, expect};
+
+use crate::broker::{Broker, ottla};
+
+#[track_caller]
+fn says(output: &Output, code: i32, expected: Expect) {
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    expected.assert_eq(&text);
+    assert_eq!(output.status.code(), Some(code));
+}
+
+fn produce(broker: &Broker, arguments: &[&str], input: &str) -> Output {
+    let mut child = ottla(&["produce", "--bootstrap", &broker.address()])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_topic_is_made_written_and_read() {
+    let broker = Broker::start();
+    says(
+        &broker.run(&["topic", "create", "letters", "--partitions", "1"]),
+        0,
+        expect![[r#"
+            letters created with 1 partition
+        "#]],
+    );
+    let produced = produce(&broker, &["letters", "--key-separator", ":"], "a:1\nb:2\nc:3\n");
+    assert!(produced.status.success(), "{}", String::from_utf8_lossy(&produced.stderr));
+    let said = String::from_utf8_lossy(&produced.stdout).into_owned();
+    assert!(said.starts_with("3 records, 12 B in "), "{said}");
+    assert!(said.trim_end().ends_with("acknowledged with acks=all, fsync"), "{said}");
+    let format = ["--from", "start", "--until-end", "--format", "%p %o %k=%v\\n"];
+    says(
+        &broker.run(&[&["consume", "letters"][..], &format[..]].concat()),
+        0,
+        expect![[r#"
+            0 0 a=1
+            0 1 b=2
+            0 2 c=3
+        "#]],
+    );
+    says(
+        &broker.run(&["consume", "letters", "--from", "-1", "--until-end"]),
+        0,
+        expect![[r#"
+            3
+        "#]],
+    );
+    says(
+        &broker.run(&["topic", "delete-records", "letters", "-p", "0", "--before", "2"]),
+        0,
+        expect![[r#"
+            letters-0 begins at offset 2
+        "#]],
+    );
+    says(
+        &broker.run(&["consume", "letters", "--from", "start", "-n", "1", "--format", "%o %v\\n"]),
+        0,
+        expect![[r#"
+            2 3
+        "#]],
+    );
+}
+
+#[test]
+fn mistakes_get_a_sentence() {
+    let broker = Broker::start();
+    broker.run(&["topic", "create", "flights"]);
+    says(&broker.run(&["consume", "fligths"]), 1, expect![[r#""#]]);
+    says(&broker.run(&["topic", "create", "flights"]), 1, expect![[r#""#]]);
+    says(&broker.run(&["topic", "create", "my topic"]), 1, expect![[r#""#]]);
+    says(&broker.run(&["topic", "set", "flights", "retention.sm=1"]), 1, expect![[r#""#]]);
+    says(&broker.run(&["topic", "set", "flights", "retention.ms=soon"]), 1, expect![[r#""#]]);
+    says(&broker.run(&["topic", "add-partitions", "flights", "1"]), 1, expect![[r#""#]]);
+    says(&broker.run(&["consume", "flights", "--format", "%q"]), 2, expect![[r#""#]]);
+    says(&broker.run(&["consume", "flights", "--from", "somewhere"]), 2, expect![[r#""#]]);
+    says(&broker.run(&["consume", "flights", "-p", "7"]), 2, expect![[r#""#]]);
+    says(&produce(&broker, &["flights", "--key-field", "a"], "no json\n"), 1, expect![[r#""#]]);
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_named() {
+    let output = ottla(&["topic", "list", "--bootstrap", "127.0.0.1:1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("127.0.0.1:1") && said.contains("is one running there?"), "{said}");
+}
+
+#[test]
+fn a_second_process_on_one_directory_is_refused() {
+    let broker = Broker::start();
+    let output = ottla(&["serve", "--grpc", "127.0.0.1:0", "--http", "off", "--data-dir"])
+        .arg(broker.data())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let data = broker.data().display().to_string();
+    assert!(said.contains(&data) && said.contains("another process"), "{said}");
+}
