@@ -1,43 +1,166 @@
-//! The facade: everything that a door may ask, in domain words.
+//! The facade: everything that a door may ask, in domain words. The data path is here; topics and
+//! the cluster are in [`crate::admin`].
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use ottla_model::{Offset, PartitionId};
+use arc_swap::ArcSwapOption;
+use ottla_log::LogDirectory;
+use ottla_metadata::{ControllerChannel, Image};
+use ottla_model::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
+use ottla_model::{Offset, PartitionId, StreamId};
+use ottla_runtime::{Clock, Metrics, Shutdown, Tasks, Thread, spawn_thread};
+use tokio::sync::watch;
 
-use crate::admission::Admission;
-use crate::describe::{
-    AlterTopicConfig, ClusterDescription, CreateTopic, PartitionDescription, TopicDescription,
-    TopicSummary,
-};
-use crate::error::{AdminError, FetchError, LookupError, ProduceError};
+use crate::admission::{Admission, Gate};
+use crate::cold::ColdReads;
+use crate::config::BrokerConfig;
+use crate::error::{Explains as _, FetchError, LookupError, ProduceError};
+use crate::housekeeping::Housekeeper;
+use crate::metrics::{BrokerMetrics, LogGauges};
+use crate::partition::{FetchContext, Partition, Surroundings};
 use crate::produce::ProduceAck;
-use crate::request::{
-    FetchRequest, Fetched, OffsetAt, OffsetFound, ProduceRequest, ProducerIdentity, TopicRef,
-};
+use crate::producer_ids::ProducerIds;
+use crate::reconciler::Reconciler;
+use crate::request::{FetchRequest, Fetched, OffsetAt, OffsetFound, ProduceRequest, TopicRef};
+use crate::storage::StorageListener;
+use crate::table::PartitionTable;
 
 /// One broker. Cheap to clone; every clone is the same broker.
-#[derive(Clone, Debug)]
-pub struct Broker(Arc<Inner>);
+#[derive(Clone)]
+pub struct Broker(pub(crate) Arc<Inner>);
 
-#[derive(Debug)]
-struct Inner {}
+pub(crate) struct Inner {
+    pub(crate) config: BrokerConfig,
+    pub(crate) log: LogDirectory,
+    pub(crate) table: Arc<PartitionTable>,
+    pub(crate) around: Arc<Surroundings>,
+    pub(crate) images: watch::Receiver<Arc<Image>>,
+    pub(crate) applied: watch::Receiver<Offset>,
+    pub(crate) controller: Arc<dyn ControllerChannel>,
+    pub(crate) producer_ids: ProducerIds,
+    gate: Gate,
+    cold: ColdReads,
+    /// Requested when the broker takes nothing new.
+    draining: Shutdown,
+    offline: ArcSwapOption<String>,
+    housekeeper: parking_lot::Mutex<Option<Thread>>,
+    housekeeper_stop: Arc<AtomicBool>,
+}
+
+/// What a broker is started with.
+pub struct BrokerParts {
+    /// The open log, whose lanes run already.
+    pub log: LogDirectory,
+    /// The metadata as it is published; the image in it is complete.
+    pub images: watch::Receiver<Arc<Image>>,
+    /// The way to the controller.
+    pub controller: Arc<dyn ControllerChannel>,
+    /// Where its tasks run.
+    pub tasks: Tasks,
+    /// The clock.
+    pub clock: Clock,
+    /// Where it counts.
+    pub metrics: Metrics,
+}
 
 impl Broker {
+    /// Opens every partition that the metadata gives to this broker, and follows the metadata from
+    /// there. The caller makes it a [`StorageListener`] of the log's threads.
+    ///
+    /// # Errors
+    /// When the operating system gives no more threads.
+    pub fn start(config: BrokerConfig, parts: BrokerParts) -> io::Result<Self> {
+        let BrokerParts { log, images, controller, tasks, clock, metrics } = parts;
+        let around = Arc::new(Surroundings {
+            clock,
+            panics: tasks.panics().clone(),
+            metrics: BrokerMetrics::register(&metrics),
+        });
+        let table = Arc::new(PartitionTable::default());
+        let mut reconciler =
+            Reconciler::new(log.clone(), Arc::clone(&table), Arc::clone(&around), config.clone());
+        let applied = reconciler.applied();
+        let first = Arc::clone(&images.borrow());
+        reconciler.begin(first);
+        let cold_waiting = around.metrics.cold_waiting.clone();
+        let broker = Self(Arc::new(Inner {
+            gate: Gate::new(&log, config.admit_wait_max, config.room_reserve),
+            cold: ColdReads::start(config.cold_read_threads, &around.panics, cold_waiting)?,
+            producer_ids: ProducerIds::default(),
+            draining: Shutdown::new(),
+            offline: ArcSwapOption::empty(),
+            housekeeper: parking_lot::Mutex::new(None),
+            housekeeper_stop: Arc::default(),
+            images: images.clone(),
+            config,
+            log,
+            table,
+            around,
+            applied,
+            controller,
+        }));
+        tasks.spawn("reconciler", reconciler.run(images));
+        broker.start_housekeeper()?;
+        broker.show_metrics(&metrics);
+        Ok(broker)
+    }
+
+    fn start_housekeeper(&self) -> io::Result<()> {
+        let housekeeper = Housekeeper {
+            log: self.0.log.clone(),
+            table: Arc::clone(&self.0.table),
+            around: Arc::clone(&self.0.around),
+            interval: self.0.config.retention_interval,
+            stop: Arc::clone(&self.0.housekeeper_stop),
+        };
+        let thread = spawn_thread("ottla-keeper", move || housekeeper.run())?;
+        *self.0.housekeeper.lock() = Some(thread);
+        Ok(())
+    }
+
+    /// Figures that are read off the broker when somebody scrapes. The registry outlives a broker,
+    /// and so must not keep it alive.
+    fn show_metrics(&self, metrics: &Metrics) {
+        let gauges = LogGauges::register(metrics);
+        let broker = Arc::downgrade(&self.0);
+        metrics.on_scrape(move || {
+            if let Some(inner) = broker.upgrade() {
+                gauges.show(&inner.log.metrics());
+                inner.show_gauges();
+            }
+        });
+    }
+
     /// Waits until there is room for `bytes`, then reserves it. Call it before a batch is taken
     /// from the network, so that a full broker slows its producers down. Cancel-safe.
     ///
     /// # Errors
     /// When the disk has reached its reserve, the directory is offline, or the wait was too long.
     pub async fn admit(&self, bytes: u64) -> Result<Admission, ProduceError> {
-        let _ = (&self.0, bytes);
-        unimplemented!()
+        let admitted = match self.0.check_serving() {
+            Ok(()) => self.0.gate.admit(&self.0.log, bytes).await,
+            Err(error) => Err(error),
+        };
+        admitted.inspect_err(|error| self.0.around.metrics.refuse(error.code()))
     }
 
     /// Appends a batch at once, in the order of the calls; the answer resolves when the batch is
     /// as safe as was asked. Dropping the answer does not undo the append.
     pub fn produce(&self, request: ProduceRequest) -> ProduceAck {
-        let _ = request;
-        unimplemented!()
+        let ProduceRequest { topic, partition, batch, acks, admission } = request;
+        let ack = match self.0.check_serving().and_then(|()| Ok(self.find(&topic, partition)?)) {
+            Ok(partition) => partition.produce(batch, acks),
+            Err(error) => ProduceAck::answered(Err(error)),
+        };
+        // The log counts the bytes from here on.
+        drop(admission);
+        if let Some(Err(error)) = ack.ready() {
+            self.0.around.metrics.refuse(error.code());
+        }
+        ack
     }
 
     /// Reads whole batches; waits at the end of the partition when asked to. Cancel-safe.
@@ -45,8 +168,11 @@ impl Broker {
     /// # Errors
     /// When there is no such partition or offset, or the log cannot be read.
     pub async fn fetch(&self, request: FetchRequest) -> Result<Fetched, FetchError> {
-        let _ = request;
-        unimplemented!()
+        let FetchRequest { topic, partition, offset, bytes_max, wait } = request;
+        let partition = self.find(&topic, partition)?;
+        let context = FetchContext { cold: &self.0.cold, shutdown: &self.0.draining };
+        let wait = wait.map(|span| span.min(Duration::from_millis(FETCH_WAIT_MS_MAX)));
+        partition.fetch(context, offset, bytes_max.clamp(1, FETCH_BYTES_MAX), wait).await
     }
 
     /// Looks an offset up. Cancel-safe.
@@ -59,115 +185,112 @@ impl Broker {
         partition: PartitionId,
         at: OffsetAt,
     ) -> Result<OffsetFound, FetchError> {
-        let _ = (topic, partition, at);
-        unimplemented!()
+        self.find(topic, partition)?.list_offset(&self.0.cold, at).await
     }
 
-    /// Every topic, in order of names.
-    pub fn list_topics(&self) -> Vec<TopicSummary> {
-        unimplemented!()
-    }
-
-    /// One topic, with its partitions and settings.
-    ///
-    /// # Errors
-    /// When there is no such topic.
-    pub fn describe_topic(&self, topic: &TopicRef) -> Result<TopicDescription, LookupError> {
-        let _ = topic;
-        unimplemented!()
-    }
-
-    /// One partition.
+    /// The largest encoded batch that the topic allows, for those who refuse before they have it
+    /// whole.
     ///
     /// # Errors
     /// When there is no such partition.
-    pub fn describe_partition(
+    pub fn batch_bytes_max(
         &self,
         topic: &TopicRef,
         partition: PartitionId,
-    ) -> Result<PartitionDescription, LookupError> {
-        let _ = (topic, partition);
-        unimplemented!()
+    ) -> Result<u64, LookupError> {
+        Ok(self.find(topic, partition)?.batch_bytes_max().0)
     }
 
-    /// The cluster as this broker sees it.
-    pub fn describe_cluster(&self) -> ClusterDescription {
-        unimplemented!()
-    }
-
-    /// Makes a topic and waits until this broker serves it.
-    ///
-    /// # Errors
-    /// When the name is taken or a setting is wrong.
-    pub async fn create_topic(&self, request: CreateTopic) -> Result<TopicSummary, AdminError> {
-        let _ = request;
-        unimplemented!()
-    }
-
-    /// Deletes a topic and waits until this broker has closed it.
-    ///
-    /// # Errors
-    /// When there is no such topic.
-    pub async fn delete_topic(&self, topic: &TopicRef) -> Result<(), AdminError> {
-        let _ = topic;
-        unimplemented!()
-    }
-
-    /// Gives a topic more partitions, `partitions` in all, and waits until this broker serves them.
-    ///
-    /// # Errors
-    /// When there is no such topic, or it has as many already.
-    pub async fn add_partitions(
-        &self,
-        topic: &TopicRef,
-        partitions: u32,
-        validate_only: bool,
-    ) -> Result<(), AdminError> {
-        let _ = (topic, partitions, validate_only);
-        unimplemented!()
-    }
-
-    /// Changes settings of a topic and waits until they hold here.
-    ///
-    /// # Errors
-    /// When there is no such topic, or a setting is wrong.
-    pub async fn alter_topic_config(
-        &self,
-        topic: &TopicRef,
-        change: AlterTopicConfig,
-    ) -> Result<(), AdminError> {
-        let _ = (topic, change);
-        unimplemented!()
-    }
-
-    /// Forgets the records below `before` (`None`: all that may be seen). Answers where the
-    /// partition begins now.
-    ///
-    /// # Errors
-    /// When there is no such partition, or `before` lies beyond its end.
-    pub async fn delete_records(
+    pub(crate) fn find(
         &self,
         topic: &TopicRef,
         partition: PartitionId,
-        before: Option<Offset>,
-    ) -> Result<Offset, AdminError> {
-        let _ = (topic, partition, before);
-        unimplemented!()
+    ) -> Result<Arc<Partition>, LookupError> {
+        self.0.table.find(topic, partition, &self.0.images.borrow())
     }
 
-    /// A producer identity that nobody has or will have.
-    ///
-    /// # Errors
-    /// When the controller did not answer.
-    pub async fn allocate_producer_id(&self) -> Result<ProducerIdentity, AdminError> {
-        unimplemented!()
+    /// The newest metadata that was published.
+    pub fn image(&self) -> Arc<Image> {
+        Arc::clone(&self.0.images.borrow())
     }
 
     /// Whether it serves: `Err` says why not.
     ///
     /// # Errors
-    /// When the data directory is offline, or the server is starting or shutting down.
+    /// When the data directory is offline, or the broker is shutting down.
     pub fn health(&self) -> Result<(), String> {
-        unimplemented!()
+        self.0.check_serving().map_err(|error| error.to_string())
+    }
+
+    /// Takes nothing new, and waits until everything that was appended is acknowledged, at most
+    /// `patience`. Whether everything was. Parked fetches are told at once.
+    pub async fn drain(&self, patience: Duration) -> bool {
+        self.0.draining.request();
+        let drained = async {
+            while self.0.table.partitions().iter().any(|partition| partition.waiting() > 0) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(patience, drained).await.is_ok()
+    }
+
+    /// Ends what runs beside the tasks. After [`Broker::drain`], before the log is closed.
+    pub fn stop(&self) {
+        self.0.draining.request();
+        self.0.housekeeper_stop.store(true, Ordering::Release);
+        if let Some(thread) = self.0.housekeeper.lock().take() {
+            thread.unpark();
+            thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn check_serving(&self) -> Result<(), ProduceError> {
+        if let Some(why) = &*self.offline.load() {
+            return Err(ProduceError::DirectoryOffline { why: why.to_string() });
+        }
+        if self.draining.is_requested() {
+            return Err(ProduceError::ShuttingDown);
+        }
+        Ok(())
+    }
+
+    fn show_gauges(&self) {
+        let metrics = &self.around.metrics;
+        let (topics, _) = self.table.counts();
+        let partitions = self.table.partitions();
+        let offline = partitions.iter().filter(|p| p.closed().is_some()).count();
+        let waiting: usize = partitions.iter().map(|p| p.waiting()).sum();
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        metrics.topics.set(count(topics));
+        metrics.partitions.set(count(partitions.len()));
+        metrics.partitions_offline.set(count(offline));
+        metrics.acks_waiting.set(count(waiting));
+        metrics.admitted.set(i64::try_from(self.gate.admitted()).unwrap_or(i64::MAX));
+    }
+}
+
+impl StorageListener for Broker {
+    fn handle_durable(&self, ends: &[(StreamId, Offset)]) {
+        for (stream, end) in ends {
+            // None: the metadata's own stream, or one that was just dropped.
+            if let Some(partition) = self.0.table.get(*stream) {
+                partition.handle_durable(*end);
+            }
+        }
+    }
+
+    fn handle_offline(&self, why: &str) {
+        self.0.offline.store(Some(Arc::new(why.to_owned())));
+        for partition in self.0.table.partitions() {
+            partition.handle_log_stopped(why);
+        }
+    }
+}
+
+impl std::fmt::Debug for Broker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Broker({})", self.0.config.broker)
     }
 }

@@ -20,6 +20,19 @@ pub struct CreateTopic {
     pub validate_only: bool,
 }
 
+/// A topic was made, or could be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CreatedTopic {
+    /// Its id; none when it was only validated.
+    pub id: Option<TopicId>,
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// A topic whose name differs only in `.` and `_`: in Kafka's metrics the two are one.
+    pub collides_with: Option<TopicName>,
+}
+
 /// Settings of a topic to be changed.
 #[derive(Clone, Debug, Default)]
 pub struct AlterTopicConfig {

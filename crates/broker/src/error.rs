@@ -3,7 +3,10 @@
 
 use std::fmt::Display;
 
-use ottla_model::{Answers, ByteCount, Fault, Offset, Outcome, PartitionId, Retry};
+use ottla_model::{
+    Answers, BrokerId, ByteCount, Fault, Offset, Outcome, PartitionId, ProducerEpoch, ProducerId,
+    Retry, Sequence, TopicName,
+};
 
 use crate::request::TopicRef;
 
@@ -24,7 +27,7 @@ pub enum LookupError {
         /// What was asked for.
         topic: TopicRef,
         /// The nearest name there is, if one is near.
-        nearest: Option<String>,
+        nearest: Option<TopicName>,
     },
     /// The topic has no such partition.
     #[error("topic {topic} has no partition {partition}; it has 0 to {}", partitions.saturating_sub(1))]
@@ -43,6 +46,16 @@ pub enum LookupError {
         topic: TopicRef,
         /// The partition.
         partition: PartitionId,
+    },
+    /// Another broker leads the partition, or nobody does.
+    #[error("this broker does not lead partition {partition} of topic {topic}")]
+    NotLeader {
+        /// The topic.
+        topic: TopicRef,
+        /// The partition.
+        partition: PartitionId,
+        /// Who leads, as far as it is known.
+        leader: Option<BrokerId>,
     },
     /// The partition cannot serve.
     #[error("partition {partition} of topic {topic} is offline: {why}")]
@@ -78,25 +91,47 @@ pub enum ProduceError {
         /// The limit.
         size_max: ByteCount,
     },
+    /// Another broker leads the partition, or nobody does.
+    #[error("this broker does not lead the partition")]
+    NotLeader {
+        /// Who leads, as far as it is known.
+        leader: Option<BrokerId>,
+    },
     /// An idempotent producer left a gap.
     #[error("sequence {got} of producer {producer} is out of order; {expected} comes next")]
     OutOfOrder {
-        /// The producer's id.
-        producer: i64,
+        /// The producer.
+        producer: ProducerId,
         /// The sequence that comes next.
-        expected: i32,
+        expected: Sequence,
         /// The one that came.
-        got: i32,
+        got: Sequence,
     },
     /// A newer life of the producer has taken over.
-    #[error("producer {producer} with epoch {epoch} was fenced by epoch {current}")]
+    #[error("producer {producer} with epoch {got} is fenced by epoch {current}")]
     Fenced {
-        /// The producer's id.
-        producer: i64,
-        /// The epoch of the batch.
-        epoch: i16,
+        /// The producer.
+        producer: ProducerId,
         /// The epoch that may write.
-        current: i16,
+        current: ProducerEpoch,
+        /// The epoch of the batch.
+        got: ProducerEpoch,
+    },
+    /// The batch was appended so long ago that its offset is forgotten.
+    #[error(
+        "sequence {sequence} of producer {producer} was appended before; its offset is forgotten"
+    )]
+    DuplicateForgotten {
+        /// The producer.
+        producer: ProducerId,
+        /// The batch's first sequence.
+        sequence: Sequence,
+    },
+    /// The log did not take it.
+    #[error("the log refused the batch: {why}")]
+    Refused {
+        /// What the log says.
+        why: String,
     },
     /// The disk has reached its reserve.
     #[error(
@@ -156,10 +191,16 @@ pub enum FetchError {
         high_watermark: Offset,
     },
     /// Stored bytes are not what was written.
-    #[error("the log is damaged: {why}")]
+    #[error("partition {partition} of topic {topic} is damaged at offset {offset}: {what}")]
     Damaged {
+        /// The topic.
+        topic: TopicRef,
+        /// The partition.
+        partition: PartitionId,
+        /// From which offset on.
+        offset: Offset,
         /// What was found.
-        why: String,
+        what: String,
     },
     /// The disk would not give the bytes.
     #[error("the log cannot be read: {why}")]
@@ -179,10 +220,22 @@ pub enum AdminError {
     #[error(transparent)]
     Lookup(#[from] LookupError),
     /// There is a topic of this name.
-    #[error("topic {name} exists")]
+    #[error("topic {name} exists already")]
     TopicExists {
         /// The name.
-        name: String,
+        name: TopicName,
+    },
+    /// A setting is unknown, or its value is not allowed.
+    #[error("{why}")]
+    InvalidConfig {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no controller to ask, or it did not take the request.
+    #[error("the controller is not available: {why}")]
+    Unavailable {
+        /// The reason.
+        why: String,
     },
     /// The request cannot be granted as it is.
     #[error("{why}")]
@@ -200,6 +253,9 @@ pub enum AdminError {
         /// Where what may be seen ends.
         high_watermark: Offset,
     },
+    /// It was decided and is durable, and does not hold at this broker yet.
+    #[error("it was decided, and has not taken effect at this broker yet")]
+    Late,
     /// The controller did not answer, so that nobody can tell whether it happened.
     #[error("the controller gave no answer: {why}")]
     NoAnswer {
@@ -217,13 +273,14 @@ pub enum AdminError {
     ShuttingDown,
 }
 
-fn did_you_mean(nearest: &Option<String>) -> String {
+fn did_you_mean(nearest: &Option<TopicName>) -> String {
     nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }
 
 const REFUSED: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Never, Fault::Caller);
 const LATER: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Later, Fault::Cluster);
 const PASSING: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Later, Fault::Nobody);
+const MOVED: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::AfterRefresh, Fault::Nobody);
 const BROKEN: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Never, Fault::Cluster);
 
 impl LookupError {
@@ -233,6 +290,7 @@ impl LookupError {
                 (Outcome::DidNotHappen, Retry::AfterRefresh, Fault::Caller)
             }
             Self::Opening { .. } => PASSING,
+            Self::NotLeader { .. } => MOVED,
             Self::Offline { .. } => LATER,
         }
     }
@@ -244,6 +302,9 @@ impl ProduceError {
             Self::Lookup(error) => error.answers(),
             Self::Invalid { .. } | Self::TooLarge { .. } | Self::Fenced { .. } => REFUSED,
             Self::OutOfOrder { .. } => REFUSED,
+            Self::NotLeader { .. } => MOVED,
+            Self::DuplicateForgotten { .. } => (Outcome::Happened, Retry::Never, Fault::Caller),
+            Self::Refused { .. } => LATER,
             Self::DiskFull { .. } | Self::DirectoryOffline { .. } => LATER,
             Self::NotEnoughReplicas { .. } => LATER,
             Self::Overloaded { .. } | Self::ShuttingDown => PASSING,
@@ -268,7 +329,10 @@ impl AdminError {
     const fn answers(&self) -> (Outcome, Retry, Fault) {
         match self {
             Self::Lookup(error) => error.answers(),
-            Self::TopicExists { .. } | Self::Invalid { .. } | Self::OutOfRange { .. } => REFUSED,
+            Self::TopicExists { .. } | Self::Invalid { .. } | Self::InvalidConfig { .. } => REFUSED,
+            Self::OutOfRange { .. } => REFUSED,
+            Self::Unavailable { .. } => LATER,
+            Self::Late => (Outcome::Happened, Retry::Never, Fault::Cluster),
             Self::NoAnswer { .. } => (Outcome::Unknown, Retry::Later, Fault::Cluster),
             Self::Storage { .. } => LATER,
             Self::ShuttingDown => PASSING,
@@ -300,6 +364,7 @@ impl Explains for LookupError {
             Self::UnknownTopic { .. } => "UNKNOWN_TOPIC",
             Self::UnknownPartition { .. } => "UNKNOWN_PARTITION",
             Self::Opening { .. } => "PARTITION_OPENING",
+            Self::NotLeader { .. } => "NOT_LEADER",
             Self::Offline { .. } => "PARTITION_OFFLINE",
         }
     }
@@ -314,6 +379,7 @@ impl Explains for LookupError {
             }
             Self::UnknownPartition { .. } => "describe the topic, or add partitions".to_owned(),
             Self::Opening { .. } => "try again in a moment".to_owned(),
+            Self::NotLeader { .. } => "ask who leads it, and go there".to_owned(),
             Self::Offline { .. } => "run ottla doctor on the data directory".to_owned(),
         }
     }
@@ -325,8 +391,11 @@ impl Explains for ProduceError {
             Self::Lookup(error) => error.code(),
             Self::Invalid { .. } => "INVALID_BATCH",
             Self::TooLarge { .. } => "BATCH_TOO_LARGE",
+            Self::NotLeader { .. } => "NOT_LEADER",
             Self::OutOfOrder { .. } => "OUT_OF_ORDER_SEQUENCE",
             Self::Fenced { .. } => "PRODUCER_FENCED",
+            Self::DuplicateForgotten { .. } => "DUPLICATE_SEQUENCE",
+            Self::Refused { .. } => "LOG_REFUSED",
             Self::DiskFull { .. } => "DISK_FULL",
             Self::DirectoryOffline { .. } => "DIRECTORY_OFFLINE",
             Self::Overloaded { .. } => "OVERLOADED",
@@ -343,6 +412,9 @@ impl Explains for ProduceError {
             Self::TooLarge { .. } => {
                 "send smaller batches, or raise max.message.bytes of the topic".to_owned()
             }
+            Self::NotLeader { .. } => "ask who leads it, and go there".to_owned(),
+            Self::DuplicateForgotten { .. } => "it is there: go on with the next".to_owned(),
+            Self::Refused { .. } => "look at the broker's log, and try again".to_owned(),
             Self::OutOfOrder { .. } => "start again under a new producer epoch".to_owned(),
             Self::Fenced { .. } => "stop this producer: another one took its place".to_owned(),
             Self::DiskFull { .. } => {
@@ -390,7 +462,10 @@ impl Explains for AdminError {
             Self::Lookup(error) => error.code(),
             Self::TopicExists { .. } => "TOPIC_EXISTS",
             Self::Invalid { .. } => "INVALID_REQUEST",
+            Self::InvalidConfig { .. } => "INVALID_CONFIG",
+            Self::Unavailable { .. } => "CONTROLLER_UNAVAILABLE",
             Self::OutOfRange { .. } => "OFFSET_OUT_OF_RANGE",
+            Self::Late => "LATE",
             Self::NoAnswer { .. } => "NO_ANSWER",
             Self::Storage { .. } => "STORAGE_ERROR",
             Self::ShuttingDown => "SHUTTING_DOWN",
@@ -402,7 +477,10 @@ impl Explains for AdminError {
             Self::Lookup(error) => return error.advice(),
             Self::TopicExists { .. } => "describe it, or choose another name",
             Self::Invalid { .. } => "",
+            Self::InvalidConfig { .. } => "see the settings: ottla topic describe",
+            Self::Unavailable { .. } => "try again in a moment",
             Self::OutOfRange { .. } => "choose an offset in the range",
+            Self::Late => "describe the topic in a moment",
             Self::NoAnswer { .. } => "look whether it happened before asking again",
             Self::Storage { .. } => "look at the disk and at the broker's log",
             Self::ShuttingDown => "try again when it is back",

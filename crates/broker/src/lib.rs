@@ -1,24 +1,38 @@
-//! The `Broker` facade in domain words: partition drivers, metadata reconciler, parked fetches, budgets.
+//! The `Broker` facade in domain words: partitions, metadata reconciler, parked fetches, budgets.
 //!
 //! A door (gRPC today) translates its protocol into [`request`] and [`describe`] and its errors out
 //! of [`error`]; it decides nothing. Partitions are objects behind a lock, not tasks: an append runs
 //! on its caller's thread, and the storage threads hand back what became durable.
 //!
-//! Read in this order: [`request`] and [`describe`] (what may be asked), [`error`], [`broker`] (the
-//! facade), [`produce`], [`admission`].
+//! Read in this order: [`request`] and [`describe`] (what may be asked), [`error`], [`broker`] and
+//! [`admin`] (the facade), [`produce`], [`admission`]; then what is behind: `partition`, `table`,
+//! `reconciler` (from metadata to partitions), [`storage`] (the log's threads), `cold` (reads of
+//! files), `housekeeping`, `producer_ids`, [`metrics`], `translate`.
 
+pub mod admin;
 pub mod admission;
 pub mod broker;
+mod cold;
+pub mod config;
 pub mod describe;
 pub mod error;
+mod housekeeping;
+pub mod metrics;
+mod partition;
 pub mod produce;
+mod producer_ids;
+mod reconciler;
 pub mod request;
+pub mod storage;
+mod table;
+mod translate;
 
 pub use admission::Admission;
-pub use broker::Broker;
+pub use broker::{Broker, BrokerParts};
+pub use config::BrokerConfig;
 pub use describe::{
     AlterTopicConfig, BrokerDescription, ClusterDescription, ConfigEntry, CreateTopic,
-    PartitionDescription, TopicDescription, TopicSummary,
+    CreatedTopic, PartitionDescription, TopicDescription, TopicSummary,
 };
 pub use error::{AdminError, Explains, FetchError, LookupError, ProduceError};
 pub use produce::ProduceAck;
@@ -26,3 +40,4 @@ pub use request::{
     FetchRequest, Fetched, OffsetAt, OffsetFound, ProduceRequest, Produced, ProducerIdentity,
     TopicRef,
 };
+pub use storage::{StorageListener, StorageThreads};

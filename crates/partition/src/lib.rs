@@ -17,6 +17,7 @@ pub mod log;
 pub mod offsets;
 pub mod replica;
 mod role;
+mod stream_log;
 
 pub use config::ReplicaConfig;
 pub use effect::{Appended, Condition, Effect, Produced, Ticket};

@@ -20,6 +20,11 @@ pub fn spawn_thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Res
 }
 
 impl Thread {
+    /// Wakes the thread out of `std::thread::park_timeout`.
+    pub fn unpark(&self) {
+        self.handle.thread().unpark();
+    }
+
     /// Waits until the thread has ended. Whether it ended well: a panic is said and answered `false`.
     pub fn join(self) -> bool {
         let ended = self.handle.join();

@@ -6,6 +6,7 @@ use ottla_record::StampedBatch;
 
 use crate::StreamSettings;
 use crate::error::{ReadError, StreamError};
+use crate::producers::{ProducerBatch, Verdict};
 
 /// The offsets of one stream, read together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -160,6 +161,12 @@ impl Stream {
 
     /// How many bytes the log has, on disk and in memory.
     pub fn bytes(&self) -> u64 {
+        unimplemented!()
+    }
+
+    /// Whether an idempotent producer's batch comes next, was here before, or must not be.
+    pub fn check_producer(&self, batch: &ProducerBatch, now: Timestamp) -> Verdict {
+        let _ = (batch, now);
         unimplemented!()
     }
 }

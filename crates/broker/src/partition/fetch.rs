@@ -1,0 +1,184 @@
+//! Batches on their way out: from memory at once, from files on threads of their own, and at the
+//! end of the partition by waiting until the high watermark moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_log::{ReadError, ReadOutcome, ReadRequest, Slice};
+use ottla_model::{LeaderEpoch, Offset, Timestamp};
+use ottla_partition::{Fetch, FetchBounds};
+use ottla_runtime::Shutdown;
+
+use super::Partition;
+use crate::cold::ColdReads;
+use crate::error::FetchError;
+use crate::request::{Fetched, OffsetAt, OffsetFound};
+use crate::translate;
+
+/// What a fetch needs besides its partition.
+pub(crate) struct FetchContext<'a> {
+    pub(crate) cold: &'a ColdReads,
+    pub(crate) shutdown: &'a Shutdown,
+}
+
+impl Partition {
+    pub(crate) async fn fetch(
+        self: &Arc<Self>,
+        context: FetchContext<'_>,
+        offset: Offset,
+        bytes_max: u64,
+        wait: Option<Duration>,
+    ) -> Result<Fetched, FetchError> {
+        let bounds = match self.look(offset)? {
+            Fetch::Read(bounds) => bounds,
+            Fetch::AtEnd(bounds) => match wait {
+                None => return Ok(nothing(offset, bounds)),
+                Some(span) => match self.wait(&context, offset, span).await? {
+                    Fetch::Read(bounds) => bounds,
+                    Fetch::AtEnd(bounds) => return Ok(nothing(offset, bounds)),
+                },
+            },
+        };
+        let slice = self.read(context.cold, offset, bounds, bytes_max).await?;
+        let fetched = Fetched {
+            chunks: slice.chunks,
+            next_offset: slice.next,
+            high_watermark: bounds.high_watermark,
+            log_start: bounds.log_start,
+        };
+        self.around.metrics.count_out(fetched.bytes() as u64);
+        Ok(fetched)
+    }
+
+    fn look(&self, offset: Offset) -> Result<Fetch, FetchError> {
+        let state = self.state.lock();
+        if let Some(closed) = &state.closed {
+            return Err(self.lookup_error(closed).into());
+        }
+        state.replica.fetch(offset).map_err(|e| translate::fetch_error(e, &self.topic, self.id))
+    }
+
+    /// Waits at the end, at most `span`. Nobody polls: the storage thread that moves the high
+    /// watermark wakes everybody who is parked here, once.
+    async fn wait(
+        &self,
+        context: &FetchContext<'_>,
+        offset: Offset,
+        span: Duration,
+    ) -> Result<Fetch, FetchError> {
+        let parked = self.around.metrics.park();
+        let found = tokio::select! {
+            biased;
+            found = self.advance(offset) => found,
+            () = tokio::time::sleep(span) => self.look(offset),
+            () = context.shutdown.requested() => Err(FetchError::ShuttingDown),
+        };
+        drop(parked);
+        found
+    }
+
+    async fn advance(&self, offset: Offset) -> Result<Fetch, FetchError> {
+        loop {
+            let mut advanced = std::pin::pin!(self.advanced.notified());
+            // Before looking, so that an advance in between is not missed.
+            advanced.as_mut().enable();
+            if self.state.lock().replica.park_fetch(offset) {
+                // Parked under the lock; but it may have been closed before that.
+                if let Fetch::Read(bounds) = self.look(offset)? {
+                    return Ok(Fetch::Read(bounds));
+                }
+                advanced.await;
+            }
+            if let Fetch::Read(bounds) = self.look(offset)? {
+                return Ok(Fetch::Read(bounds));
+            }
+        }
+    }
+
+    async fn read(
+        self: &Arc<Self>,
+        cold: &ColdReads,
+        from: Offset,
+        bounds: FetchBounds,
+        bytes_max: u64,
+    ) -> Result<Slice, FetchError> {
+        let upto = bounds.high_watermark;
+        let request = ReadRequest { from, upto, bytes_max, tail_only: true };
+        let read = match self.stream.read(request) {
+            Ok(ReadOutcome::Slice(slice)) => return Ok(slice),
+            Ok(ReadOutcome::Cold) => self.read_cold(cold, request).await,
+            Err(error) => Err(error),
+        };
+        read.map_err(|error| self.read_error(error))
+    }
+
+    async fn read_cold(
+        self: &Arc<Self>,
+        cold: &ColdReads,
+        request: ReadRequest,
+    ) -> Result<Slice, ReadError> {
+        let stream = Arc::clone(&self.stream);
+        let request = ReadRequest { tail_only: false, ..request };
+        match cold.run(move || stream.read(request)).await {
+            Some(Ok(ReadOutcome::Slice(slice))) => Ok(slice),
+            Some(Ok(ReadOutcome::Cold)) => Err(self.broken("a file was wanted twice")),
+            Some(Err(error)) => Err(error),
+            None => Err(self.broken("the read panicked")),
+        }
+    }
+
+    fn broken(&self, why: &str) -> ReadError {
+        ReadError::Storage { stream: self.id, why: why.to_owned() }
+    }
+
+    fn read_error(&self, error: ReadError) -> FetchError {
+        translate::read_error(error, self.offsets(), &self.topic, self.id)
+    }
+
+    /// Looks an offset up, in files where that is needed.
+    pub(crate) async fn list_offset(
+        self: &Arc<Self>,
+        cold: &ColdReads,
+        at: OffsetAt,
+    ) -> Result<OffsetFound, FetchError> {
+        let offsets = self.look(self.offsets().high_watermark).map(|_| self.offsets())?;
+        let upto = offsets.high_watermark;
+        let found = match at {
+            OffsetAt::Earliest => Some((offsets.log_start, None)),
+            OffsetAt::Latest => None,
+            OffsetAt::MaxTimestamp => self.find(cold, move |s| s.max_timestamp(upto)).await?,
+            OffsetAt::Timestamp(time) => {
+                self.find(cold, move |s| s.offset_for_timestamp(time, upto)).await?
+            }
+        };
+        let (offset, timestamp) = found.unwrap_or((upto, None));
+        Ok(OffsetFound { offset, timestamp, leader_epoch: self.leader_epoch() })
+    }
+
+    async fn find(
+        self: &Arc<Self>,
+        cold: &ColdReads,
+        find: impl FnOnce(&ottla_log::Stream) -> Result<Option<(Offset, Timestamp)>, ReadError>
+        + Send
+        + 'static,
+    ) -> Result<Option<(Offset, Option<Timestamp>)>, FetchError> {
+        let stream = Arc::clone(&self.stream);
+        let found = cold.run(move || find(&stream)).await;
+        let found = found.unwrap_or_else(|| Err(self.broken("the search panicked")));
+        let found = found.map_err(|error| self.read_error(error))?;
+        Ok(found.map(|(offset, timestamp)| (offset, Some(timestamp))))
+    }
+
+    fn leader_epoch(&self) -> LeaderEpoch {
+        self.state.lock().replica.leader_epoch().unwrap_or_default()
+    }
+}
+
+fn nothing(offset: Offset, bounds: FetchBounds) -> Fetched {
+    Fetched {
+        chunks: Vec::new(),
+        next_offset: offset,
+        high_watermark: bounds.high_watermark,
+        log_start: bounds.log_start,
+    }
+}

@@ -1,0 +1,71 @@
+//! A batch on its way in: checked outside of the lock, appended under it.
+
+use bytes::Bytes;
+use ottla_model::{Acks, ByteCount};
+use ottla_partition::Appended;
+use ottla_record::{BatchError, CheckedBatch, validate};
+
+use super::Partition;
+use super::state::{Answer, State, at_once};
+use crate::error::ProduceError;
+use crate::produce::ProduceAck;
+use crate::translate;
+
+impl Partition {
+    /// Appends one batch. Calls from one thread are appended in their order.
+    pub(crate) fn produce(&self, batch: Bytes, acks: Acks) -> ProduceAck {
+        match self.check(batch) {
+            Ok(checked) => self.append(checked, acks),
+            Err(error) => ProduceAck::answered(Err(error)),
+        }
+    }
+
+    fn check(&self, batch: Bytes) -> Result<CheckedBatch, ProduceError> {
+        let rules = self.state.lock().replica.config().rules;
+        validate(batch, &rules).map_err(|error| match error {
+            BatchError::TooLarge { size, size_max } => {
+                ProduceError::TooLarge { topic: self.topic_ref(), size, size_max }
+            }
+            other => ProduceError::Invalid { why: other.to_string() },
+        })
+    }
+
+    fn append(&self, batch: CheckedBatch, acks: Acks) -> ProduceAck {
+        let (bytes, records) = (batch.size() as u64, batch.header().record_count);
+        let (now, moment) = (self.around.clock.now(), self.around.clock.moment());
+        let appended = self.change("append", |state, stream| {
+            if let Some(closed) = &state.closed {
+                return ProduceAck::answered(Err(self.lookup_error(closed).into()));
+            }
+            let appended = state.replica.append(stream, batch, acks, now, moment);
+            Self::acknowledgement(state, appended)
+        });
+        let ack = appended.unwrap_or_else(|| ProduceAck::answered(self.lost()));
+        if !matches!(ack.ready(), Some(Err(_))) {
+            self.around.metrics.count_in(bytes, u64::try_from(records).unwrap_or_default());
+        }
+        ack
+    }
+
+    fn acknowledgement(
+        state: &mut State,
+        appended: Result<Appended, ottla_partition::AppendError>,
+    ) -> ProduceAck {
+        match appended {
+            Ok(Appended::Waiting(ticket)) => ProduceAck::waiting(state.waiting.push(ticket)),
+            Ok(Appended::Answered(produced)) => ProduceAck::answered(at_once(produced)),
+            Err(error) => ProduceAck::answered(Err(translate::append_error(error))),
+        }
+    }
+
+    fn lost(&self) -> Answer {
+        Err(ProduceError::Lost { why: "it panicked and was rebuilt from its log".to_owned() })
+    }
+}
+
+/// The size that a batch may have at most, for those who refuse before they have it whole.
+impl Partition {
+    pub(crate) fn batch_bytes_max(&self) -> ByteCount {
+        ByteCount(self.state.lock().replica.config().rules.batch_bytes_max)
+    }
+}

@@ -1,0 +1,133 @@
+//! What a partition's lock protects: the replica, and the producers that wait for its answers.
+//!
+//! Invariant: `waiting` holds exactly the tickets that the replica still owes an answer, in rising
+//! order, but for those who were told that the partition closed; whoever is taken out is answered
+//! outside of the lock.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use ottla_log::Stream;
+use ottla_partition::{Effect, Produced as Appended, Replica, ReplicaConfig, Ticket};
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use crate::error::ProduceError;
+use crate::request::Produced;
+use crate::translate;
+
+pub(super) type Answer = Result<Produced, ProduceError>;
+
+/// Why a partition does not serve.
+#[derive(Clone, Debug)]
+pub(super) enum Closed {
+    /// Its topic was deleted.
+    Deleted,
+    /// It cannot: damage, or panics that a rebuild does not mend.
+    Failed(String),
+}
+
+pub(super) struct State {
+    pub(super) replica: Replica,
+    pub(super) waiting: Waiting,
+    pub(super) closed: Option<Closed>,
+}
+
+/// Producers that wait, by ticket. Answers come nearly in order, so that the front is nearly always
+/// the one that is looked for.
+#[derive(Default)]
+pub(super) struct Waiting(VecDeque<(Ticket, Option<oneshot::Sender<Answer>>)>);
+
+/// Answers that are due, to be given outside of the lock.
+#[derive(Default)]
+pub(super) struct Completions {
+    answers: SmallVec<[(oneshot::Sender<Answer>, Answer); 8]>,
+    /// Whether parked fetches are to be woken.
+    pub(super) wake: bool,
+}
+
+impl State {
+    pub(super) fn new(config: ReplicaConfig, stream: &Arc<Stream>) -> Self {
+        let replica = Replica::new(config, stream);
+        Self { replica, waiting: Waiting::default(), closed: None }
+    }
+
+    /// Takes what the replica wants done.
+    pub(super) fn complete(&mut self, completions: &mut Completions) {
+        while let Some(effect) = self.replica.poll_effect() {
+            match effect {
+                Effect::Reply { ticket, produced, when } => {
+                    assert!(when.holds(&self.replica.offsets()), "no answer leaves early");
+                    self.answer(ticket, Ok(translate::produced(produced)), completions);
+                }
+                Effect::Refuse { ticket, error } => {
+                    self.answer(ticket, Err(translate::append_error(error)), completions);
+                }
+                Effect::WakeFetches { end: _ } => completions.wake = true,
+            }
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, answer: Answer, completions: &mut Completions) {
+        match self.waiting.take(ticket) {
+            Some(sender) => completions.answers.push((sender, answer)),
+            None => assert!(self.closed.is_some(), "every ticket waits until it is answered, once"),
+        }
+    }
+}
+
+impl Waiting {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn push(&mut self, ticket: Ticket) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        assert!(self.0.back().is_none_or(|(last, _)| *last < ticket), "tickets rise");
+        self.0.push_back((ticket, Some(sender)));
+        receiver
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<oneshot::Sender<Answer>> {
+        let index = self.0.binary_search_by_key(&ticket, |(other, _)| *other).ok()?;
+        let sender = self.0[index].1.take();
+        while self.0.front().is_some_and(|(_, sender)| sender.is_none()) {
+            self.0.pop_front();
+        }
+        sender
+    }
+
+    fn take_all(&mut self) -> impl Iterator<Item = oneshot::Sender<Answer>> {
+        std::mem::take(&mut self.0).into_iter().filter_map(|(_, sender)| sender)
+    }
+}
+
+impl Completions {
+    /// Answers everybody who waits with the same error, and wakes every fetch.
+    pub(super) fn refuse_all(&mut self, waiting: &mut Waiting, error: &ProduceError) {
+        self.answers.extend(waiting.take_all().map(|sender| (sender, Err(error.clone()))));
+        self.wake = true;
+    }
+
+    pub(super) fn answer(self) {
+        for (sender, answer) in self.answers {
+            // Who does not wait any more does not want it.
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+/// What the replica answers when nothing has to be waited for.
+pub(super) fn at_once(appended: Appended) -> Answer {
+    Ok(translate::produced(appended))
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Deleted => f.write_str("its topic was deleted"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The threads that do the log's work, one lane each, and tell whom it concerns what became durable.
+//!
+//! ```text
+//!   journal lane ──┐
+//!   straight lanes ├── LogDirectory::step ──> durable ends ──> listeners (broker, controller)
+//!   background ────┘                     └──> failed ──> everything stops, nothing is acknowledged
+//! ```
+//!
+//! Invariant L8: after a failed write or flush, or a panic of a lane, no lane does another step.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ottla_log::{Lane, LogDirectory, Step};
+use ottla_model::{Offset, StreamId};
+use ottla_runtime::panics::Panics;
+use ottla_runtime::{Clock, Thread, spawn_thread};
+use parking_lot::{Mutex, RwLock};
+
+use crate::metrics::RoundMetrics;
+
+/// How long an idle lane sleeps before it looks whether it should end.
+const LANE_WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// Who wants to know what the storage threads did. Called on those threads, so it MUST be quick and
+/// MUST NOT wait.
+pub trait StorageListener: Send + Sync {
+    /// These streams' bytes are durable up to these ends.
+    fn handle_durable(&self, ends: &[(StreamId, Offset)]);
+    /// The directory takes nothing any more, and what was not yet durable never will be. Once.
+    fn handle_offline(&self, why: &str);
+}
+
+/// The running threads.
+pub struct StorageThreads {
+    shared: Arc<Shared>,
+    threads: Vec<Thread>,
+}
+
+struct Shared {
+    log: LogDirectory,
+    clock: Clock,
+    panics: Panics,
+    stop: AtomicBool,
+    offline: Mutex<Option<String>>,
+    listeners: RwLock<Vec<Arc<dyn StorageListener>>>,
+    rounds: RoundMetrics,
+}
+
+impl StorageThreads {
+    /// Starts one journal thread, `straight` threads for writes that go past the journal, and one for
+    /// fills and checkpoints.
+    ///
+    /// # Errors
+    /// When the operating system gives no more threads.
+    pub fn start(
+        log: LogDirectory,
+        clock: Clock,
+        panics: Panics,
+        straight: usize,
+        rounds: RoundMetrics,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            log,
+            clock,
+            panics,
+            stop: AtomicBool::new(false),
+            offline: Mutex::new(None),
+            listeners: RwLock::new(Vec::new()),
+            rounds,
+        });
+        let mut storage = Self { shared, threads: Vec::new() };
+        storage.spawn("ottla-journal", Lane::Journal)?;
+        for index in 0..straight.max(1) {
+            storage.spawn(&format!("ottla-write-{index}"), Lane::Straight)?;
+        }
+        storage.spawn("ottla-fill", Lane::Background)?;
+        Ok(storage)
+    }
+
+    fn spawn(&mut self, name: &str, lane: Lane) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        self.threads.push(spawn_thread(name, move || shared.run(lane))?);
+        Ok(())
+    }
+
+    /// Tells `listener` from now on; at once, when the directory is offline already.
+    pub fn listen(&self, listener: Arc<dyn StorageListener>) {
+        // Under the lock of `offline`, so that no listener is told twice or never.
+        let offline = self.shared.offline.lock();
+        self.shared.listeners.write().push(Arc::clone(&listener));
+        if let Some(why) = &*offline {
+            listener.handle_offline(why);
+        }
+    }
+
+    /// Why the directory is offline, when it is.
+    pub fn offline(&self) -> Option<String> {
+        self.shared.offline.lock().clone()
+    }
+
+    /// Ends the threads, each after the step it is in. What was appended and is not durable yet stays
+    /// so; closing the log is the caller's.
+    pub fn stop(mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            thread.join();
+        }
+        self.shared.listeners.write().clear();
+    }
+}
+
+impl Drop for StorageThreads {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+    }
+}
+
+impl Shared {
+    fn run(&self, lane: Lane) {
+        while !self.stop.load(Ordering::Acquire) {
+            let begun = self.clock.moment();
+            let step = self.panics.guard("storage lane", || self.log.step(lane, self.clock.now()));
+            match step {
+                Some(step) => {
+                    if step.worked && lane == Lane::Journal {
+                        self.rounds.observe(self.clock.moment().since(begun));
+                    }
+                    self.handle_step(lane, &step);
+                }
+                None => self.go_offline(&format!("its {lane:?} lane panicked")),
+            }
+        }
+    }
+
+    fn handle_step(&self, lane: Lane, step: &Step) {
+        if let Some(failed) = &step.failed {
+            self.go_offline(&failed.why);
+        } else if !step.durable.is_empty() {
+            for listener in &*self.listeners.read() {
+                listener.handle_durable(&step.durable);
+            }
+        }
+        if !step.worked {
+            self.log.wait_for_work(lane, LANE_WAIT_MAX);
+        }
+    }
+
+    fn go_offline(&self, why: &str) {
+        self.stop.store(true, Ordering::Release);
+        let mut offline = self.offline.lock();
+        if offline.is_some() {
+            return;
+        }
+        tracing::error!(why, "the data directory is offline; look at the disk, then restart");
+        *offline = Some(why.to_owned());
+        for listener in &*self.listeners.read() {
+            listener.handle_offline(why);
+        }
+    }
+}
+
+impl std::fmt::Debug for StorageThreads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StorageThreads").field("threads", &self.threads.len()).finish()
+    }
+}
