@@ -151,7 +151,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "retention.ms",
         kind: ValueKind::Millis,
-        allowed: "milliseconds, a span such as 12h or 7d, or -1 for ever",
+        allowed: "a span such as 12h or 7d, plain milliseconds, or -1 for ever",
         doc: "How long records are kept, by their timestamps. A segment is deleted once its newest \
               record is older. -1: for ever.",
         set: |config, text| put(&mut config.retention, span_or_for_ever(text)),
@@ -171,7 +171,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         name: "segment.ms",
         kind: ValueKind::Millis,
-        allowed: "milliseconds or a span such as 12h or 7d, at least 1s",
+        allowed: "a span such as 12h or 7d, or plain milliseconds, at least 1s",
         doc: "How old a segment grows before the next one begins, so that retention by time also \
               works on a topic with little traffic.",
         set: |config, text| put(&mut config.segment_age, span(text, SEGMENT_AGE_MIN)),

@@ -23,14 +23,12 @@ const NO_LIMIT: &str = "-1";
 
 /// Bytes between `min` and `max`.
 pub(super) fn bytes(text: &str, min: u64, max: u64) -> Result<u64, String> {
-    let ByteCount(bytes) = text.parse::<ByteCount>().map_err(|error| error.to_string())?;
-    if bytes < min {
-        return Err(format!("the least is {}", ByteCount(min)));
+    let ByteCount(bytes) = text.parse().map_err(|_| "it is no amount of bytes".to_owned())?;
+    match bytes {
+        _ if bytes < min => Err("it is too small".to_owned()),
+        _ if bytes > max => Err("it is too large".to_owned()),
+        _ => Ok(bytes),
     }
-    if bytes > max {
-        return Err(format!("the most is {}", ByteCount(max)));
-    }
-    Ok(bytes)
 }
 
 /// Bytes, or `-1` for no limit.
@@ -45,7 +43,7 @@ pub(super) fn bytes_or_no_limit(text: &str) -> Result<Option<u64>, String> {
 pub(super) fn span(text: &str, min: Duration) -> Result<Duration, String> {
     let span = parse_span(text)?;
     if span < min {
-        return Err(format!("the least is {} ms", min.as_millis()));
+        return Err("it is too short".to_owned());
     }
     Ok(span)
 }
@@ -80,7 +78,7 @@ pub(super) fn or_no_limit(number: Option<u128>) -> String {
 }
 
 fn parse_span(text: &str) -> Result<Duration, String> {
-    let refuse = || "it is no span of time; write milliseconds, or a unit as in 30s, 12h or 7d";
+    let refuse = || "it is no span of time";
     let trimmed = text.trim();
     let digits = trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(digits);

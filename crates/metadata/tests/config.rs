@@ -1,0 +1,209 @@
+//! The settings of a topic: the manual, what is taken, and what a person reads when it is not.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use expect_test::{Expect, expect};
+use ottla_metadata::TopicConfig;
+use ottla_metadata::config::{SETTINGS, canonical};
+
+fn overrides(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn check(pairs: &[(&str, &str)], expect: Expect) {
+    let text = match canonical(&overrides(pairs)) {
+        Ok(spelled) => format!("{spelled:?}"),
+        Err(error) => error.to_string(),
+    };
+    expect.assert_eq(&text);
+}
+
+/// The defaults, as the manual shows them. A change here is a change for every user.
+#[test]
+fn the_defaults() {
+    let mut manual = String::new();
+    for setting in SETTINGS {
+        writeln!(manual, "{} = {} ({:?})", setting.name, setting.default_value(), setting.kind)
+            .expect("a string takes anything");
+    }
+    expect![[r#"
+        cleanup.policy = delete (Word)
+        compression.type = producer (Word)
+        durability = fsync (Word)
+        max.message.bytes = 1048576 (Bytes)
+        message.timestamp.type = CreateTime (Word)
+        min.insync.replicas = auto (Number)
+        producers.trusted = false (Switch)
+        retention.bytes = -1 (Bytes)
+        retention.ms = 604800000 (Millis)
+        segment.bytes = 1073741824 (Bytes)
+        segment.ms = 604800000 (Millis)
+    "#]]
+    .assert_eq(&manual);
+}
+
+#[test]
+fn every_setting_is_documented_and_in_order() {
+    assert!(SETTINGS.is_sorted_by_key(|setting| setting.name));
+    for setting in SETTINGS {
+        assert!(setting.doc.ends_with('.') || setting.doc.ends_with("1."), "{}", setting.name);
+        assert!(!setting.allowed.is_empty());
+    }
+}
+
+/// What a setting prints, it reads; so that a described topic can be made again from its description.
+#[test]
+fn every_value_reads_back() {
+    let config = TopicConfig::default();
+    let printed: BTreeMap<_, _> =
+        config.entries().map(|(setting, value)| (setting.name.to_owned(), value)).collect();
+    assert_eq!(TopicConfig::from_overrides(&printed), Ok(config));
+    assert_eq!(canonical(&printed), Ok(printed));
+}
+
+#[test]
+fn units_become_plain_numbers() {
+    check(
+        &[("retention.ms", "7d"), ("segment.bytes", "64MiB")],
+        expect![[r#"{"retention.ms": "604800000", "segment.bytes": "67108864"}"#]],
+    );
+    check(
+        &[("retention.bytes", "-1"), ("retention.ms", "-1")],
+        expect![[r#"{"retention.bytes": "-1", "retention.ms": "-1"}"#]],
+    );
+    check(
+        &[("message.timestamp.type", "logappendtime"), ("durability", "Relaxed")],
+        expect![[r#"{"durability": "relaxed", "message.timestamp.type": "LogAppendTime"}"#]],
+    );
+    check(&[("min.insync.replicas", "auto")], expect![[r#"{"min.insync.replicas": "auto"}"#]]);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_nearest() {
+    check(
+        &[("retention.mss", "1")],
+        expect!["`retention.mss` is no setting of a topic; did you mean `retention.ms`?"],
+    );
+    check(
+        &[("retention", "1")],
+        expect!["`retention` is no setting of a topic; did you mean `retention.ms`?"],
+    );
+    check(
+        &[("colour", "blue")],
+        expect!["`colour` is no setting of a topic; `ottla topic config --help` lists them"],
+    );
+}
+
+#[test]
+fn a_bad_value_says_what_is_allowed() {
+    check(
+        &[("retention.ms", "a week")],
+        expect![
+            "`retention.ms` cannot be `a week`: it is no span of time; write milliseconds, or a unit as in 30s, 12h or 7d; allowed is milliseconds, a span such as 12h or 7d, or -1 for ever"
+        ],
+    );
+    check(
+        &[("retention.ms", "0")],
+        expect![
+            "`retention.ms` cannot be `0`: the least is 1 ms; allowed is milliseconds, a span such as 12h or 7d, or -1 for ever"
+        ],
+    );
+    check(
+        &[("retention.bytes", "-2")],
+        expect![
+            "`retention.bytes` cannot be `-2`: `-2` is no amount of bytes; write a number and a unit, such as 512KiB, 64MiB or 1GiB; allowed is an amount of bytes such as 10GiB, or -1 for no limit"
+        ],
+    );
+    check(
+        &[("max.message.bytes", "17MiB")],
+        expect![
+            "`max.message.bytes` cannot be `17MiB`: the most is 16 MiB; allowed is 1 KiB to 16 MiB"
+        ],
+    );
+    check(
+        &[("max.message.bytes", "10")],
+        expect![
+            "`max.message.bytes` cannot be `10`: the least is 1 KiB; allowed is 1 KiB to 16 MiB"
+        ],
+    );
+    check(
+        &[("segment.bytes", "2GiB")],
+        expect![
+            "`segment.bytes` cannot be `2GiB`: the most is 2.0 GiB; allowed is 16 KiB to just under 2 GiB"
+        ],
+    );
+    check(
+        &[("segment.ms", "10")],
+        expect![
+            "`segment.ms` cannot be `10`: the least is 1000 ms; allowed is milliseconds or a span such as 12h or 7d, at least 1s"
+        ],
+    );
+    check(
+        &[("durability", "maybe")],
+        expect![
+            "`durability` cannot be `maybe`: there is no such choice; allowed is `fsync` or `relaxed`"
+        ],
+    );
+    check(
+        &[("cleanup.policy", "compact")],
+        expect![
+            "`cleanup.policy` cannot be `compact`: there is no such choice; allowed is `delete`; compaction is not there yet"
+        ],
+    );
+    check(
+        &[("compression.type", "zstd")],
+        expect![
+            "`compression.type` cannot be `zstd`: there is no such choice; allowed is `producer`; choose the compression in the producer, the broker keeps it"
+        ],
+    );
+    check(
+        &[("min.insync.replicas", "0")],
+        expect![
+            "`min.insync.replicas` cannot be `0`: it is not between 1 and 127; allowed is 1 to 127, or `auto`: 2 from three replicas on, else 1"
+        ],
+    );
+    check(
+        &[("producers.trusted", "yes")],
+        expect![
+            "`producers.trusted` cannot be `yes`: there is no such choice; allowed is `true` or `false`"
+        ],
+    );
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused_together() {
+    check(
+        &[("segment.bytes", "64KiB")],
+        expect![
+            "`segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048576; raise `segment.bytes` or lower `max.message.bytes`"
+        ],
+    );
+    check(
+        &[("segment.bytes", "64KiB"), ("max.message.bytes", "32KiB")],
+        expect![[r#"{"max.message.bytes": "32768", "segment.bytes": "65536"}"#]],
+    );
+}
+
+#[test]
+fn min_insync_follows_the_replicas_unless_it_is_set() {
+    let config = TopicConfig::default();
+    assert_eq!([1, 2, 3, 5].map(|replicas| config.min_insync(replicas)), [1, 1, 2, 2]);
+    let config = TopicConfig::from_overrides(&overrides(&[("min.insync.replicas", "3")]));
+    assert_eq!(config.expect("it is allowed").min_insync(5), 3);
+}
+
+proptest::proptest! {
+    /// Whatever is taken has one canonical spelling, which means the same.
+    #[test]
+    fn canonical_spelling_is_a_fixed_point(key in 0..SETTINGS.len(), text in "[0-9]{1,7}(ms|s|h|d|KiB|MiB)?|[a-zA-Z]{1,13}|-1") {
+        let given = overrides(&[(SETTINGS[key].name, &text)]);
+        if let Ok(spelled) = canonical(&given) {
+            proptest::prop_assert_eq!(canonical(&spelled), Ok(spelled.clone()));
+            proptest::prop_assert_eq!(
+                TopicConfig::from_overrides(&spelled),
+                TopicConfig::from_overrides(&given)
+            );
+        }
+    }
+}
