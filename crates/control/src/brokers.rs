@@ -46,7 +46,7 @@ fn new_reign(topic: &TopicImage, broker: BrokerId) -> Option<MetadataRecord> {
     let partitions = topic.partitions().filter(|(_, partition)| led(partition));
     let changes: Vec<_> = partitions.map(|(number, p)| next_epoch(number, p)).collect();
     (!changes.is_empty())
-        .then(|| MetadataRecord::Leadership(LeadershipRecord { topic: topic.id, changes }))
+        .then_some(MetadataRecord::Leadership(LeadershipRecord { topic: topic.id, changes }))
 }
 
 fn next_epoch(number: PartitionId, partition: &PartitionImage) -> LeadershipChange {

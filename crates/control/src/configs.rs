@@ -38,8 +38,8 @@ pub(crate) fn check_min_insync(
         return Ok(());
     }
     let why = format!(
-        "`min.insync.replicas` of {wanted} is more than the {fewest} replicas that a partition \
-         has, so that nothing could ever be acknowledged"
+        "`min.insync.replicas` of {wanted} is more than the topic's replication factor of \
+         {fewest}: nothing could ever be acknowledged"
     );
     Err(ConfigError::Conflict { why, advice: "lower it, or leave it at `auto`" }.into())
 }

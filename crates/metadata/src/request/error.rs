@@ -40,8 +40,9 @@ pub enum ControllerError {
     },
     /// A topic's partitions only ever become more.
     #[error(
-        "topic `{name}` has {current} partitions, and {requested} is not more; \
-         partitions can be added, never taken away"
+        "topic `{name}` has {}, and {requested} is not more; \
+         partitions can be added, never taken away",
+        partitions(*.current as usize)
     )]
     NotMorePartitions {
         /// The topic.
@@ -53,8 +54,9 @@ pub enum ControllerError {
     },
     /// The cluster is full.
     #[error(
-        "the cluster has {current} partitions, and {requested} more would pass its limit of \
-         {partitions_max}; delete topics, or ask for fewer partitions"
+        "the cluster has {}, and {requested} more would pass its limit of \
+         {partitions_max}; delete topics, or ask for fewer partitions",
+        partitions(*.current)
     )]
     TooManyPartitions {
         /// How many there are.
@@ -118,6 +120,13 @@ pub enum ControllerError {
         /// Why.
         why: String,
     },
+}
+
+fn partitions(count: usize) -> String {
+    match count {
+        1 => "1 partition".to_owned(),
+        _ => format!("{count} partitions"),
+    }
 }
 
 fn unknown_topic(topic: &TopicRef, nearest: Option<&TopicName>) -> String {

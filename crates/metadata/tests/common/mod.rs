@@ -148,7 +148,7 @@ fn led(topic: &TopicImage, number: u8) -> MetadataRecord {
     let current = topic.partition(partition).expect("it is below the count");
     let change = LeadershipChange {
         partition,
-        leader: (number % 3 != 0).then_some(BrokerId(0)),
+        leader: (!number.is_multiple_of(3)).then_some(BrokerId(0)),
         leader_epoch: LeaderEpoch(current.leader_epoch.0 + 1),
         isr: vec![BrokerId(0)],
     };
