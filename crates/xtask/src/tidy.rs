@@ -94,7 +94,10 @@ fn rules_for(shown: &str) -> Vec<(&'static str, &'static str)> {
     } else if !RUNTIME_EXEMPT.contains(&name) {
         rules.extend_from_slice(RUNTIME_ONLY);
     }
-    rules.push((concat!("uns", "afe "), "unsafe code lives in `log::storage::files` alone"));
+    rules.push((
+        concat!("uns", "afe "),
+        "what the compiler cannot check lives in `log::storage::files` alone",
+    ));
     rules
 }
 
