@@ -1,8 +1,10 @@
 //! Every storage passes the one suite; real files with direct access and without.
 
 use ottla_log::storage::{
-    DirectAccess, FilesStorage, MemoryStorage, RecordingStorage, Storage, conformance,
+    DirectAccess, FaultyStorage, FilesStorage, MemoryStorage, RecordingStorage, Storage,
+    conformance,
 };
+use ottla_model::Rng;
 
 #[test]
 fn memory_conforms() {
@@ -12,6 +14,11 @@ fn memory_conforms() {
 #[test]
 fn a_recording_conforms() {
     conformance::suite(RecordingStorage::new);
+}
+
+#[test]
+fn a_faulty_disk_conforms_until_it_is_told_to_fail() {
+    conformance::suite(|| FaultyStorage::new(Rng::from_number(1)));
 }
 
 #[test]

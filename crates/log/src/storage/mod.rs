@@ -33,6 +33,7 @@ mod whole;
 
 pub mod conformance;
 pub mod disk;
+pub mod faulty;
 pub mod files;
 pub mod memory;
 pub mod recording;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 
 pub use self::aligned::AlignedBuf;
 pub use self::error::{Operation, StorageError};
+pub use self::faulty::FaultyStorage;
 pub use self::files::{DirectAccess, FilesStorage};
 pub use self::memory::MemoryStorage;
 pub use self::path::{check_path, join, name_of, parent_of};

@@ -16,6 +16,8 @@ type Page = [u8; PAGE_BYTES as usize];
 pub struct Content {
     len: u64,
     pages: BTreeMap<u64, Arc<Page>>,
+    /// How many bytes from the start have room of their own, written or not.
+    reserved: u64,
 }
 
 impl Content {
@@ -29,14 +31,25 @@ impl Content {
         self.len == 0
     }
 
-    /// Bytes of the pages that exist: what it takes on the disk.
+    /// What it takes on the disk: what is reserved, and the pages that exist beyond.
     pub fn bytes_stored(&self) -> u64 {
-        self.pages.len() as u64 * PAGE_BYTES
+        let reserved = self.reserved.div_ceil(PAGE_BYTES);
+        (reserved + self.pages.range(reserved..).count() as u64) * PAGE_BYTES
     }
 
-    /// Whether the page that holds `position` was ever written.
-    pub fn has_page_at(&self, position: u64) -> bool {
-        self.pages.contains_key(&(position / PAGE_BYTES))
+    /// What it would take in addition to hold bytes in this range.
+    pub fn bytes_needed(&self, position: u64, bytes: u64) -> u64 {
+        let reserved = self.reserved.div_ceil(PAGE_BYTES);
+        let first = (position / PAGE_BYTES).max(reserved);
+        let end = (position + bytes).div_ceil(PAGE_BYTES).max(first);
+        let there = self.pages.range(first..end).count() as u64;
+        (end - first - there) * PAGE_BYTES
+    }
+
+    /// Reserves room for the first `bytes` bytes, and makes it at least so long.
+    pub fn allocate(&mut self, bytes: u64) {
+        self.reserved = self.reserved.max(bytes);
+        self.set_len(self.len.max(bytes));
     }
 
     /// Fills `buf` from `position` on, and says how many bytes there were.
@@ -73,6 +86,7 @@ impl Content {
             if let Some(page) = self.pages.get_mut(&(len / PAGE_BYTES)) {
                 Arc::make_mut(page)[kept..].fill(0);
             }
+            self.reserved = self.reserved.min(len);
         }
         self.len = len;
     }

@@ -101,10 +101,7 @@ impl Effect {
                 image.content_mut(*node).write(*position, bytes);
             }
             Self::SetLen { node, len } => image.content_mut(*node).set_len(*len),
-            Self::Allocate { node, len } => {
-                let content = image.content_mut(*node);
-                content.set_len(content.len().max(*len));
-            }
+            Self::Allocate { node, len } => image.content_mut(*node).allocate(*len),
             Self::Sync { .. }
             | Self::SyncMetadata { .. }
             | Self::SyncDir { .. }

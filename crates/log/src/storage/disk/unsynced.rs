@@ -115,6 +115,11 @@ impl Unsynced {
         }
     }
 
+    /// What is durable, for damage done to it at rest.
+    pub fn durable_mut(&mut self) -> &mut Image {
+        &mut self.durable
+    }
+
     /// How many changes are not yet durable.
     pub fn pending(&self) -> usize {
         self.pending.len()
