@@ -1,0 +1,16 @@
+//! What the fuzz targets share.
+
+use ottla_record::{HEADER_BYTES, crc32c};
+
+/// The same bytes with the format, the length and the CRC of a batch put right, so that the fuzzer
+/// gets past them to what lies behind. Fewer bytes than a header are filled up with zeros.
+pub fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let mut batch = bytes.to_vec();
+    batch.resize(batch.len().max(HEADER_BYTES), 0);
+    let length = i32::try_from(batch.len() - 12).expect("inputs are small");
+    batch[8..12].copy_from_slice(&length.to_be_bytes());
+    batch[16] = 2;
+    let crc = crc32c(&batch[21..]);
+    batch[17..21].copy_from_slice(&crc.to_be_bytes());
+    batch
+}
