@@ -1,0 +1,132 @@
+//! A stream of messages as the body of an answer.
+//!
+//! Small parts are copied together, large ones go out as they are: a copy of 8 KiB costs about as much
+//! as a frame of its own.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame};
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::Message;
+
+/// Parts below this are copied together.
+const COPY_BYTES_MAX: usize = 8 * 1024;
+
+/// How much of small parts is gathered before it is sent.
+const GATHER_BYTES_MAX: usize = 64 * 1024;
+
+/// The answer to a call whose messages come from `source`.
+pub fn response<S>(source: S) -> http::Response<tonic::body::Body>
+where
+    S: Stream<Item = Result<Message, Status>> + Send + 'static,
+{
+    let mut response = http::Response::new(tonic::body::Body::new(FramedBody::new(source)));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
+    response
+}
+
+/// The body: messages, then the status in the trailers.
+pub struct FramedBody<S> {
+    source: Pin<Box<S>>,
+    gathered: BytesMut,
+    ready: VecDeque<Bytes>,
+    end: End,
+}
+
+enum End {
+    Running,
+    Status(Status),
+    Sent,
+}
+
+impl<S> FramedBody<S> {
+    /// The body of these messages.
+    pub fn new(source: S) -> Self {
+        Self {
+            source: Box::pin(source),
+            gathered: BytesMut::new(),
+            ready: VecDeque::new(),
+            end: End::Running,
+        }
+    }
+
+    fn add(&mut self, message: Message) {
+        self.part(message.head);
+        message.chunks.into_iter().for_each(|chunk| self.part(chunk));
+    }
+
+    fn part(&mut self, part: Bytes) {
+        if part.len() >= COPY_BYTES_MAX {
+            self.flush();
+            self.ready.push_back(part);
+            return;
+        }
+        if self.gathered.len() + part.len() > GATHER_BYTES_MAX {
+            self.flush();
+        }
+        self.gathered.put(part);
+    }
+
+    fn flush(&mut self) {
+        if !self.gathered.is_empty() {
+            self.ready.push_back(self.gathered.split().freeze());
+        }
+    }
+
+    fn end(&mut self) -> Option<Result<Frame<Bytes>, Status>> {
+        match std::mem::replace(&mut self.end, End::Sent) {
+            End::Status(status) => Some(trailers(&status).map(Frame::trailers)),
+            End::Running | End::Sent => None,
+        }
+    }
+}
+
+fn trailers(status: &Status) -> Result<HeaderMap, Status> {
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(trailers)
+}
+
+impl<S> Body for FramedBody<S>
+where
+    S: Stream<Item = Result<Message, Status>>,
+{
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let body = self.get_mut();
+        loop {
+            if let Some(part) = body.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(part))));
+            }
+            if !matches!(body.end, End::Running) {
+                return Poll::Ready(body.end());
+            }
+            match body.source.as_mut().poll_next(context) {
+                Poll::Ready(Some(Ok(message))) => body.add(message),
+                Poll::Ready(Some(Err(status))) => body.end = End::Status(status),
+                Poll::Ready(None) => body.end = End::Status(Status::ok("")),
+                Poll::Pending if body.gathered.is_empty() => return Poll::Pending,
+                Poll::Pending => body.flush(),
+            }
+            if !matches!(body.end, End::Running) {
+                body.flush();
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.end, End::Sent)
+    }
+}

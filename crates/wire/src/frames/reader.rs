@@ -1,0 +1,206 @@
+//! The messages of a request's body.
+//!
+//! What arrived is kept as the list of frames it came in; nothing is allocated because a length was
+//! declared. A message over the limit, a compressed one and a malformed one end the stream with a
+//! status that says so.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::Body as _;
+use ottla_model::ByteCount;
+use tokio_stream::Stream;
+use tonic::{Code, Status};
+
+use super::PREFIX_BYTES;
+use crate::error::{RichError, key};
+
+/// A stream of the messages in a body.
+pub struct Messages<T> {
+    body: Pin<Box<tonic::body::Body>>,
+    arrived: Arrived,
+    length: Option<usize>,
+    bytes_max: usize,
+    ended: bool,
+    message: PhantomData<fn() -> T>,
+}
+
+/// Bytes that arrived and were not taken.
+#[derive(Default)]
+struct Arrived {
+    parts: VecDeque<Bytes>,
+    bytes: usize,
+}
+
+impl<T> Messages<T> {
+    /// The messages in `body`, none of which may have more than `bytes_max`.
+    pub fn new(body: tonic::body::Body, bytes_max: usize) -> Self {
+        Self {
+            body: Box::pin(body),
+            arrived: Arrived::default(),
+            length: None,
+            bytes_max,
+            ended: false,
+            message: PhantomData,
+        }
+    }
+}
+
+impl<T: prost::Message + Default> Messages<T> {
+    /// The next message, if all of it has arrived.
+    fn take(&mut self) -> Result<Option<T>, Status> {
+        if self.length.is_none() && self.arrived.bytes >= PREFIX_BYTES {
+            self.length = Some(self.prefix()?);
+        }
+        match self.length {
+            Some(length) if self.arrived.bytes >= length => {
+                self.length = None;
+                self.decode(length).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn prefix(&mut self) -> Result<usize, Status> {
+        let flag = self.arrived.get_u8();
+        if flag != 0 {
+            return Err(compressed(flag));
+        }
+        let length = self.arrived.get_u32() as usize;
+        if length > self.bytes_max { Err(too_large(length, self.bytes_max)) } else { Ok(length) }
+    }
+
+    fn decode(&mut self, length: usize) -> Result<T, Status> {
+        let mut message = (&mut self.arrived).take(length);
+        let decoded = T::decode(&mut Exact(&mut message));
+        decoded.map_err(|error| malformed(&error))
+    }
+
+    fn end(&mut self) -> Option<Result<T, Status>> {
+        self.ended = true;
+        let whole = self.arrived.bytes == 0 && self.length.is_none();
+        (!whole).then(|| Err(cut_off()))
+    }
+}
+
+impl<T: prost::Message + Default> Stream for Messages<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let messages = self.get_mut();
+        loop {
+            if messages.ended {
+                return Poll::Ready(None);
+            }
+            match messages.take() {
+                Ok(None) => {}
+                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                Err(status) => {
+                    messages.ended = true;
+                    return Poll::Ready(Some(Err(status)));
+                }
+            }
+            match ready!(messages.body.as_mut().poll_frame(context)) {
+                None => return Poll::Ready(messages.end()),
+                Some(Err(status)) => {
+                    messages.ended = true;
+                    return Poll::Ready(Some(Err(status)));
+                }
+                // Trailers of a request mean nothing here.
+                Some(Ok(frame)) => messages.arrived.put(frame.into_data().unwrap_or_default()),
+            }
+        }
+    }
+}
+
+impl Arrived {
+    fn put(&mut self, part: Bytes) {
+        if !part.is_empty() {
+            self.bytes += part.len();
+            self.parts.push_back(part);
+        }
+    }
+}
+
+impl Buf for Arrived {
+    fn remaining(&self) -> usize {
+        self.bytes
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.parts.front().map_or(&[], |part| part)
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.bytes = self.bytes.checked_sub(count).expect("callers stay within what is remaining");
+        while count > 0 {
+            let part = self.parts.front_mut().expect("the sum of the parts is `bytes`");
+            let step = count.min(part.len());
+            part.advance(step);
+            count -= step;
+            if part.is_empty() {
+                self.parts.pop_front();
+            }
+        }
+    }
+}
+
+/// A buffer whose `copy_to_bytes`, which is how prost takes a `bytes` field, makes an allocation of
+/// exactly that size.
+struct Exact<'a, B>(&'a mut B);
+
+impl<B: Buf> Buf for Exact<'_, B> {
+    fn remaining(&self) -> usize {
+        self.0.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.0.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, length: usize) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(length);
+        while bytes.len() < length {
+            let chunk = self.0.chunk();
+            let step = chunk.len().min(length - bytes.len());
+            assert!(step > 0, "prost asks for no more than is remaining");
+            bytes.extend_from_slice(&chunk[..step]);
+            self.0.advance(step);
+        }
+        bytes.freeze()
+    }
+}
+
+fn compressed(flag: u8) -> Status {
+    let message = format!("a message has compression flag {flag}; this stream takes none");
+    RichError::refused("MESSAGE_COMPRESSED", Code::Unimplemented, message)
+        .advising("compress the batches themselves, and send messages uncompressed")
+        .into()
+}
+
+fn too_large(length: usize, limit: usize) -> Status {
+    let (size, most) = (ByteCount(length as u64), ByteCount(limit as u64));
+    let message = format!("a message of {size} is over the {most} that one may have");
+    RichError::refused("MESSAGE_TOO_LARGE", Code::OutOfRange, message)
+        .with(key::SIZE, length)
+        .with(key::LIMIT, limit)
+        .advising("send smaller batches")
+        .into()
+}
+
+fn malformed(error: &prost::DecodeError) -> Status {
+    let message = format!("a message cannot be read: {error}");
+    RichError::refused("MESSAGE_MALFORMED", Code::InvalidArgument, message).into()
+}
+
+fn cut_off() -> Status {
+    let message = "the stream ended in the middle of a message";
+    RichError::refused("MESSAGE_CUT_OFF", Code::InvalidArgument, message).into()
+}
