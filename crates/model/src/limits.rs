@@ -39,6 +39,14 @@ pub const FETCH_BYTES_DEFAULT: u64 = MIB;
 /// Longest wait of a parked fetch, so that a lost wake-up could never hang a reader for good.
 pub const FETCH_WAIT_MS_MAX: u64 = 60_000;
 
+/// Most bytes of batches that one produce stream may have unanswered: a few journal rounds, so that a
+/// fast producer never waits for one while the next could be gathered.
+pub const PRODUCE_WINDOW_BYTES: u64 = 16 * MIB;
+
+/// Most reads of older data that one fetch stream has under way. Bounds what is held for a reader that
+/// is slower than the disk.
+pub const FETCH_READS_AT_ONCE: usize = 4;
+
 /// Most batches that one idempotent producer may have in flight for one partition; the window in
 /// which a duplicate is answered with its original offset. Kafka's number.
 pub const PRODUCER_IN_FLIGHT_MAX: usize = 5;

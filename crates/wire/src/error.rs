@@ -208,6 +208,12 @@ impl From<RichError> for v1::Error {
     }
 }
 
+impl From<Box<RichError>> for v1::Error {
+    fn from(error: Box<RichError>) -> Self {
+        Self::from(*error)
+    }
+}
+
 /// Rounded up, so that a short pause does not become none.
 fn whole_millis(pause: Duration) -> u32 {
     u32::try_from(pause.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)

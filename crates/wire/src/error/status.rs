@@ -27,6 +27,12 @@ impl From<RichError> for Status {
     }
 }
 
+impl From<Box<RichError>> for Status {
+    fn from(error: Box<RichError>) -> Self {
+        Self::from(*error)
+    }
+}
+
 fn shorten(text: &mut String) {
     if text.len() > MESSAGE_BYTES_MAX {
         text.truncate(text.floor_char_boundary(MESSAGE_BYTES_MAX - 3));

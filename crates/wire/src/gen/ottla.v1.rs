@@ -622,10 +622,10 @@ pub struct LeaderHint {
     /// The broker's id.
     #[prost(int32, tag = "1")]
     pub broker_id: i32,
-    /// Its gRPC address, `host:port`.
+    /// Its gRPC address, `host:port`. Empty when the answering broker does not know it.
     #[prost(string, tag = "2")]
     pub address: ::prost::alloc::string::String,
-    /// The epoch of its leadership; a hint of a lower epoch is older.
+    /// The epoch of its leadership, as far as it is known; a hint of a lower epoch is older.
     #[prost(int32, tag = "3")]
     pub leader_epoch: i32,
 }
@@ -1139,8 +1139,10 @@ pub mod consumer_service_client {
         /// then on the server sends no batch or records unless credit is left; one message may overdraw it. A
         /// client that counts from the start sends `Credit` before its first `Assign`.
         ///
-        /// An error of one fetch ends that fetch with `Ended` and nothing else. Half-close to end: the server
-        /// ends the stream with OK. When it drains it ends the stream with UNAVAILABLE, reason SHUTTING_DOWN.
+        /// An error of one fetch ends that fetch with `Ended` and nothing else. To end the stream, cancel it.
+        /// Half-closing says that no more requests come: what is assigned goes on, and the stream ends with OK
+        /// when no fetch is left, or when the credit is used up. When the server drains it ends the stream
+        /// with UNAVAILABLE, reason SHUTTING_DOWN.
         pub async fn fetch(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::FetchRequest>,
@@ -1218,8 +1220,10 @@ pub mod consumer_service_server {
         /// then on the server sends no batch or records unless credit is left; one message may overdraw it. A
         /// client that counts from the start sends `Credit` before its first `Assign`.
         ///
-        /// An error of one fetch ends that fetch with `Ended` and nothing else. Half-close to end: the server
-        /// ends the stream with OK. When it drains it ends the stream with UNAVAILABLE, reason SHUTTING_DOWN.
+        /// An error of one fetch ends that fetch with `Ended` and nothing else. To end the stream, cancel it.
+        /// Half-closing says that no more requests come: what is assigned goes on, and the stream ends with OK
+        /// when no fetch is left, or when the credit is used up. When the server drains it ends the stream
+        /// with UNAVAILABLE, reason SHUTTING_DOWN.
         async fn fetch(
             &self,
             request: tonic::Request<tonic::Streaming<super::FetchRequest>>,
@@ -1590,11 +1594,11 @@ pub struct PublishRequest {
 /// Every record was stored.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PublishResponse {
-    /// The batches they were stored as, by partition.
+    /// The batches they were stored as: one or, when they are many, several for each partition.
     #[prost(message, repeated, tag = "1")]
     pub batches: ::prost::alloc::vec::Vec<PublishedBatch>,
 }
-/// Records of one request that went to one partition.
+/// Records of one request that were stored as one batch.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PublishedBatch {
     /// The partition.
@@ -1820,7 +1824,7 @@ pub mod producer_service_client {
             self
         }
         /// Publishes plain records. For simple clients and small rates: the records are made into batches at
-        /// the server, one a partition, and the call returns when every batch is acknowledged.
+        /// the server, and the call returns when every batch is acknowledged.
         ///
         /// If any batch fails the whole call fails, with the error of the first that did. When another of its
         /// batches was stored, the error's outcome is OUTCOME_UNKNOWN, and the metadata `stored_partitions` and
@@ -1929,7 +1933,7 @@ pub mod producer_service_server {
     #[async_trait]
     pub trait ProducerService: std::marker::Send + std::marker::Sync + 'static {
         /// Publishes plain records. For simple clients and small rates: the records are made into batches at
-        /// the server, one a partition, and the call returns when every batch is acknowledged.
+        /// the server, and the call returns when every batch is acknowledged.
         ///
         /// If any batch fails the whole call fails, with the error of the first that did. When another of its
         /// batches was stored, the error's outcome is OUTCOME_UNKNOWN, and the metadata `stored_partitions` and
@@ -2260,6 +2264,10 @@ pub struct CreateTopicResponse {
     /// Whether nothing was made because only validation was asked for.
     #[prost(bool, tag = "2")]
     pub validated_only: bool,
+    /// A topic whose name differs only in `.` and `_`: in the names of metrics the two are one. Empty when
+    /// there is none.
+    #[prost(string, tag = "3")]
+    pub collides_with: ::prost::alloc::string::String,
 }
 /// A topic in short.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2356,6 +2364,9 @@ pub struct PartitionDescription {
     /// Bytes of the log, on disk and in memory.
     #[prost(uint64, optional, tag = "9")]
     pub bytes: ::core::option::Option<u64>,
+    /// Why it cannot serve. Empty when it can.
+    #[prost(string, tag = "10")]
+    pub offline: ::prost::alloc::string::String,
 }
 /// A setting as it is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,0 +1,42 @@
+//! What every service of the door has.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ottla_broker::{Broker, LookupError, TopicRef};
+use ottla_model::TopicId;
+use ottla_runtime::{Clock, Shutdown};
+
+use crate::settings::GrpcSettings;
+
+/// The broker, the settings, and the request to drain. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) broker: Broker,
+    pub(crate) settings: Arc<GrpcSettings>,
+    pub(crate) drain: Shutdown,
+    pub(crate) clock: Clock,
+    turn: Arc<AtomicU32>,
+}
+
+impl Door {
+    pub(crate) fn new(broker: Broker, settings: GrpcSettings, drain: Shutdown) -> Self {
+        let turn = Arc::new(AtomicU32::new(0));
+        Self { broker, settings: Arc::new(settings), drain, clock: Clock::start(), turn }
+    }
+
+    /// The topic's id, which stays with it whatever becomes of its name.
+    pub(crate) fn id_of(&self, topic: &TopicRef) -> Result<TopicId, LookupError> {
+        self.broker.topic(topic).map(|topic| topic.id)
+    }
+
+    /// How many partitions the topic has.
+    pub(crate) fn partitions_of(&self, topic: &TopicRef) -> Result<u32, LookupError> {
+        self.broker.topic(topic).map(|topic| topic.partitions)
+    }
+
+    /// A number that grows by one with every call: who takes records without a key takes turns by it.
+    pub(crate) fn next_turn(&self) -> u32 {
+        self.turn.fetch_add(1, Ordering::Relaxed)
+    }
+}

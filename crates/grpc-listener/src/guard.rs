@@ -1,0 +1,295 @@
+//! What surrounds every call: its deadline, a net for panics, and its count.
+//!
+//! A panic in a handler or in the body of an answer becomes INTERNAL for that call, is counted and
+//! said, and touches nothing else of the connection.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::{HeaderMap, Request, Response};
+use http_body::Frame;
+use ottla_model::{Fault, Outcome, Retry};
+use ottla_runtime::panics::Panics;
+use ottla_wire::RichError;
+use tokio::time::Sleep;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tonic::{Code, Status};
+use tower::Service;
+
+use crate::metrics::DoorMetrics;
+
+/// Longest deadline that is kept: a longer one is none.
+const DEADLINE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// The routes, guarded. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    routes: Routes,
+    metrics: DoorMetrics,
+    panics: Panics,
+}
+
+impl Guard {
+    pub(crate) fn new(routes: Routes, metrics: DoorMetrics, panics: Panics) -> Self {
+        Self { routes: routes.prepare(), metrics, panics }
+    }
+
+    pub(crate) fn metrics(&self) -> &DoorMetrics {
+        &self.metrics
+    }
+}
+
+impl Service<Request<Body>> for Guard {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<Body>>::poll_ready(&mut self.routes, context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        let mut call = Call::begin(request.uri().path(), self.metrics.clone(), self.panics.clone());
+        let mut deadline =
+            deadline(request.headers()).map(|span| Box::pin(tokio::time::sleep(span)));
+        let mut routes = self.routes.clone();
+        Box::pin(async move {
+            let answering = AssertUnwindSafe(async { routes.call(request).await }).catch_unwind();
+            let answered = match &mut deadline {
+                None => answering.await,
+                Some(deadline) => tokio::select! {
+                    biased;
+                    answered = answering => answered,
+                    () = deadline => Ok(Ok(deadline_exceeded().into_http())),
+                },
+            };
+            Ok(match answered {
+                Ok(Ok(response)) => call.goes_on(response, deadline),
+                Err(payload) => {
+                    let status = call.panicked(&*payload);
+                    call.ended(status.code());
+                    status.into_http()
+                }
+            })
+        })
+    }
+}
+
+/// A call that has begun; counted as ended exactly once, as cancelled when it is dropped before.
+struct Call {
+    method: &'static str,
+    metrics: DoorMetrics,
+    panics: Panics,
+    running: bool,
+}
+
+impl Call {
+    fn begin(path: &str, metrics: DoorMetrics, panics: Panics) -> Self {
+        metrics.calls_running.inc();
+        Self { method: known_method(path), metrics, panics, running: true }
+    }
+
+    fn panicked(&self, payload: &(dyn Any + Send)) -> Status {
+        self.panics.caught(self.method, payload);
+        RichError::refused("INTERNAL", Code::Internal, "the broker made a mistake in this call")
+            .with_answers(Outcome::Unknown, Retry::SameSequence, Fault::Cluster)
+            .advising("look at the broker's log, and report it")
+            .into()
+    }
+
+    fn ended(&mut self, code: Code) {
+        if std::mem::take(&mut self.running) {
+            self.metrics.calls_running.dec();
+            self.metrics.ended(self.method, code);
+        }
+    }
+
+    /// The answer has begun; its body ends the call.
+    fn goes_on(
+        mut self,
+        response: Response<Body>,
+        deadline: Option<Pin<Box<Sleep>>>,
+    ) -> Response<Body> {
+        if let Some(code) = code_in(response.headers()) {
+            self.ended(code);
+            return response;
+        }
+        response.map(|inner| Body::new(GuardedBody { inner, deadline, call: self, over: false }))
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.ended(Code::Cancelled);
+    }
+}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Status>>>;
+
+/// The body of an answer, to its end, its deadline or its panic.
+struct GuardedBody {
+    inner: Body,
+    deadline: Option<Pin<Box<Sleep>>>,
+    call: Call,
+    over: bool,
+}
+
+impl GuardedBody {
+    fn passed_on(&mut self, polled: Polled) -> Polled {
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(code) = frame.trailers_ref().and_then(code_in)
+        {
+            self.call.ended(code);
+        }
+        polled
+    }
+
+    /// Ends the call from here.
+    fn cut(&mut self, status: Status) -> Polled {
+        self.over = true;
+        // What the body holds, a stream's session, goes at once.
+        self.inner = Body::empty();
+        self.call.ended(status.code());
+        let mut trailers = HeaderMap::new();
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
+    }
+}
+
+impl http_body::Body for GuardedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
+        let body = self.get_mut();
+        if body.over {
+            return Poll::Ready(None);
+        }
+        if body.deadline.as_mut().is_some_and(|span| span.as_mut().poll(context).is_ready()) {
+            return body.cut(deadline_exceeded());
+        }
+        let inner = Pin::new(&mut body.inner);
+        match catch_unwind(AssertUnwindSafe(|| inner.poll_frame(context))) {
+            Ok(polled) => body.passed_on(polled),
+            Err(payload) => {
+                let status = body.call.panicked(&*payload);
+                body.cut(status)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+fn code_in(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|code| Code::from_bytes(code.as_bytes()))
+}
+
+fn deadline_exceeded() -> Status {
+    RichError::refused(
+        "DEADLINE_EXCEEDED",
+        Code::DeadlineExceeded,
+        "the call's deadline has passed",
+    )
+    .with_answers(Outcome::Unknown, Retry::SameSequence, Fault::Nobody)
+    .advising("look whether it happened, or allow more time")
+    .into()
+}
+
+/// The time that the caller allows: at most eight digits and a unit, as gRPC writes it.
+fn deadline(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    let span = match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    };
+    (span <= DEADLINE_MAX).then_some(span)
+}
+
+/// The path as a label: a fixed set, whatever peers ask for.
+fn known_method(path: &str) -> &'static str {
+    METHODS.iter().copied().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or("other")
+}
+
+const METHODS: [&str; 16] = [
+    "ottla.v1.ProducerService/Publish",
+    "ottla.v1.ProducerService/Produce",
+    "ottla.v1.ProducerService/AllocateProducerId",
+    "ottla.v1.ConsumerService/Fetch",
+    "ottla.v1.ConsumerService/FetchOnce",
+    "ottla.v1.TopicService/CreateTopic",
+    "ottla.v1.TopicService/ListTopics",
+    "ottla.v1.TopicService/DescribeTopic",
+    "ottla.v1.TopicService/AlterTopicConfig",
+    "ottla.v1.TopicService/AddPartitions",
+    "ottla.v1.TopicService/DeleteTopic",
+    "ottla.v1.TopicService/DeleteRecords",
+    "ottla.v1.TopicService/ListOffsets",
+    "ottla.v1.ClusterService/DescribeCluster",
+    "grpc.health.v1.Health/Check",
+    "grpc.health.v1.Health/Watch",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", text.parse().expect("a header value"));
+        deadline(&headers)
+    }
+
+    #[test]
+    fn deadlines_are_read_as_grpc_writes_them() {
+        assert_eq!(parsed("5S"), Some(Duration::from_secs(5)));
+        assert_eq!(parsed("20000000u"), Some(Duration::from_secs(20)));
+        assert_eq!(parsed("0n"), Some(Duration::ZERO));
+        for none in ["", "S", "5", "-5S", "+5S", "5 S", "999999999S", "99999999H", "5x", "ä"] {
+            assert_eq!(
+                none.parse::<http::HeaderValue>().ok().and_then(|_| parsed(none)),
+                None,
+                "{none}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_method_of_the_surface_is_counted_by_name() {
+        let set = <prost_types::FileDescriptorSet as prost::Message>::decode(
+            ottla_wire::FILE_DESCRIPTOR_SET,
+        )
+        .expect("the committed descriptors are whole");
+        let services = set.file.iter().flat_map(|file| &file.service);
+        let methods = services.flat_map(|service| {
+            service.method.iter().map(move |m| format!("/ottla.v1.{}/{}", service.name(), m.name()))
+        });
+        for method in methods {
+            assert_ne!(known_method(&method), "other", "{method}");
+        }
+    }
+}

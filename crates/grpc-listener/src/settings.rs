@@ -1,0 +1,46 @@
+//! The settings of the listener.
+
+use std::time::Duration;
+
+use ottla_model::limits::PRODUCE_WINDOW_BYTES;
+use ottla_model::{ByteCount, KIB};
+
+/// What the listener allows its clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GrpcSettings {
+    /// Most connections at a time. One more is closed at once.
+    pub connections_max: usize,
+    /// Most connections of one address at a time.
+    pub connections_per_address_max: usize,
+    /// How long a connection may take to show that it speaks HTTP/2.
+    pub handshake_timeout: Duration,
+    /// After how long a connection is asked to be replaced by a new one. Streams under way are not cut.
+    pub connection_age_max: Duration,
+    /// Most requests of a produce stream without an answer.
+    pub produce_requests_max: u32,
+    /// Most bytes of a produce stream without an answer.
+    pub produce_bytes_max: ByteCount,
+    /// How long a producer waits for an acknowledgement unless it says otherwise. Then its outcome is
+    /// unknown.
+    pub acknowledge_timeout: Duration,
+    /// Most partitions that one fetch stream reads.
+    pub fetches_max: usize,
+    /// Largest batch that is made of plain records; a larger record has one for itself.
+    pub publish_batch_bytes_max: ByteCount,
+}
+
+impl Default for GrpcSettings {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            connections_per_address_max: 2_000,
+            handshake_timeout: Duration::from_secs(10),
+            connection_age_max: Duration::from_secs(3600),
+            produce_requests_max: 1024,
+            produce_bytes_max: ByteCount(PRODUCE_WINDOW_BYTES),
+            acknowledge_timeout: Duration::from_secs(30),
+            fetches_max: 10_000,
+            publish_batch_bytes_max: ByteCount(512 * KIB),
+        }
+    }
+}
