@@ -64,6 +64,16 @@ pub enum ProducerError {
         /// What the broker said to the last attempt.
         error: Box<ServerError>,
     },
+    /// The batch before was refused, and the connection was lost before this one was answered. Sending
+    /// it again could put it before that one, so that it is not tried.
+    #[error(
+        "the batch before was refused, and this one was not answered ({why}); the record may be in \
+         the log or not"
+    )]
+    LostBehindRefused {
+        /// How the answer was lost.
+        why: String,
+    },
     /// The client could not do its part, such as learning about the topic.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -80,7 +90,9 @@ impl Answers for ProducerError {
             | Self::BufferFull { .. }
             | Self::TimedOutUnsent { .. }
             | Self::Closed => Outcome::DidNotHappen,
-            Self::TimedOutUnknown { .. } | Self::RefusedLate { .. } => Outcome::Unknown,
+            Self::TimedOutUnknown { .. }
+            | Self::RefusedLate { .. }
+            | Self::LostBehindRefused { .. } => Outcome::Unknown,
             Self::Refused(error) => error.outcome,
             Self::Client(error) => error.outcome(),
         }
@@ -93,7 +105,8 @@ impl Answers for ProducerError {
             }
             Self::BufferFull { .. }
             | Self::TimedOutUnsent { .. }
-            | Self::TimedOutUnknown { .. } => Retry::Later,
+            | Self::TimedOutUnknown { .. }
+            | Self::LostBehindRefused { .. } => Retry::Later,
             Self::Refused(error) | Self::RefusedLate { error } => error.retry,
             Self::Client(error) => error.retry(),
         }
@@ -104,7 +117,7 @@ impl Answers for ProducerError {
             Self::RecordTooLarge { .. } | Self::UnknownPartition { .. } | Self::Closed => {
                 Fault::Caller
             }
-            Self::BufferFull { .. } => Fault::Nobody,
+            Self::BufferFull { .. } | Self::LostBehindRefused { .. } => Fault::Nobody,
             Self::TimedOutUnsent { .. } | Self::TimedOutUnknown { .. } => Fault::Cluster,
             Self::Refused(error) | Self::RefusedLate { error } => error.fault,
             Self::Client(error) => error.fault(),

@@ -130,7 +130,7 @@ impl Machine {
     /// A batch to be sent after all of its line that came before.
     pub(crate) fn add_batch(&mut self, line: LineId, batch: NewBatch, now: Moment) {
         let slot =
-            Slot { batch, stamp: None, in_flight: None, unanswered: Vec::new(), attempts: 0 };
+            Slot { batch, stamp: None, ordinal: 0, in_flight: None, unanswered: Vec::new(), attempts: 0 };
         self.line_mut(line).window.push_back(slot);
         self.pump(line, now);
     }
@@ -161,6 +161,10 @@ impl Machine {
             flights: BTreeMap::new(),
         });
         self.connections.insert(connection, broker);
+        let careful = self.settings.idempotent;
+        for line in self.lines.iter_mut().filter(|line| line.leader == Some(broker)) {
+            line.careful = careful;
+        }
         self.pump_all(Some(broker), now);
     }
 
