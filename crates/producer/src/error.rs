@@ -77,6 +77,18 @@ pub enum ProducerError {
     /// The client could not do its part, such as learning about the topic.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The topic was deleted.
+    #[error("topic {topic} was deleted; if it was made again, ask the producer for it again")]
+    TopicGone {
+        /// Its name.
+        topic: TopicName,
+    },
+    /// The producer's task ended before the record was decided, as when its runtime is shut down.
+    #[error(
+        "the producer was stopped before the record was acknowledged, so that it may be in the log \
+         or not; call `close` and wait for it before the runtime ends"
+    )]
+    Aborted,
     /// The producer was closed before.
     #[error("the producer is closed")]
     Closed,
@@ -89,10 +101,12 @@ impl Answers for ProducerError {
             | Self::UnknownPartition { .. }
             | Self::BufferFull { .. }
             | Self::TimedOutUnsent { .. }
+            | Self::TopicGone { .. }
             | Self::Closed => Outcome::DidNotHappen,
             Self::TimedOutUnknown { .. }
             | Self::RefusedLate { .. }
-            | Self::LostBehindRefused { .. } => Outcome::Unknown,
+            | Self::LostBehindRefused { .. }
+            | Self::Aborted => Outcome::Unknown,
             Self::Refused(error) => error.outcome,
             Self::Client(error) => error.outcome(),
         }
@@ -100,9 +114,11 @@ impl Answers for ProducerError {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::RecordTooLarge { .. } | Self::UnknownPartition { .. } | Self::Closed => {
-                Retry::Never
-            }
+            Self::RecordTooLarge { .. }
+            | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
+            | Self::Aborted
+            | Self::Closed => Retry::Never,
             Self::BufferFull { .. }
             | Self::TimedOutUnsent { .. }
             | Self::TimedOutUnknown { .. }
@@ -114,9 +130,11 @@ impl Answers for ProducerError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::RecordTooLarge { .. } | Self::UnknownPartition { .. } | Self::Closed => {
-                Fault::Caller
-            }
+            Self::RecordTooLarge { .. }
+            | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
+            | Self::Aborted
+            | Self::Closed => Fault::Caller,
             Self::BufferFull { .. } | Self::LostBehindRefused { .. } => Fault::Nobody,
             Self::TimedOutUnsent { .. } | Self::TimedOutUnknown { .. } => Fault::Cluster,
             Self::Refused(error) | Self::RefusedLate { error } => error.fault,

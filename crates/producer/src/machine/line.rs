@@ -198,7 +198,7 @@ impl Line {
         oldest.or(self.open_since).map(|born| born.plus(timeout))
     }
 
-    /// Asserts the invariants above.
+    /// Asserts the invariants above. The machine does after every change, in release builds too.
     pub(crate) fn check(&self, in_flight_max: usize) {
         assert!(self.span() <= in_flight_max as u64, "what is numbered fits the broker's window");
         let numbered = self.window.iter().take_while(|slot| slot.stamp.is_some()).count();

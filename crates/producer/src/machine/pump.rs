@@ -21,6 +21,7 @@ impl Machine {
                 break;
             }
         }
+        self.line(id).check(self.settings.in_flight_max);
         self.take_if_worth_it(id, now);
         self.arm_line(id, now);
     }

@@ -274,7 +274,6 @@ impl World {
     // The shell.
 
     pub(crate) fn carry_out(&mut self) {
-        self.machine.check();
         while let Some(effect) = self.machine.poll_effect() {
             self.note(&effect);
             match effect {
