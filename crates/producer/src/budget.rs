@@ -18,10 +18,9 @@ pub(crate) struct Budget {
 }
 
 /// Room that was taken and is given back when this is dropped, unless it was kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lease {
-    free: Arc<Semaphore>,
-    bytes: u64,
+    room: Option<(Arc<Semaphore>, u64)>,
 }
 
 impl Budget {
@@ -38,11 +37,6 @@ impl Budget {
         self.total - self.free.available_permits() as u64
     }
 
-    /// No room taken yet.
-    pub(crate) fn lease(&self) -> Lease {
-        Lease { free: self.free.clone(), bytes: 0 }
-    }
-
     /// Room for `bytes`, and some more if there is enough; `None` when there is not enough for that.
     pub(crate) fn try_take(&self, bytes: u64) -> Option<u64> {
         let wishes = [bytes.max(STEP_BYTES), bytes];
@@ -53,12 +47,12 @@ impl Budget {
     }
 
     /// Waits for room for `bytes`. Cancel-safe.
-    pub(crate) async fn take(&self, bytes: u64) -> Result<Lease, ProducerError> {
+    pub(crate) async fn take(self, bytes: u64) -> Result<Lease, ProducerError> {
         let wish = bytes.max(STEP_BYTES.min(self.total));
         let count = permits(wish).ok_or(ProducerError::BufferFull { size_max: self.total() })?;
         let permit = self.free.acquire_many(count).await.map_err(|_| ProducerError::Closed)?;
         permit.forget();
-        Ok(Lease { free: self.free.clone(), bytes: wish })
+        Ok(Lease { room: Some((self.free, wish)) })
     }
 
     pub(crate) fn give_back(&self, bytes: u64) {
@@ -74,13 +68,16 @@ impl Budget {
 impl Lease {
     /// Keeps the room for whoever asks for `bytes` of it; they give it back.
     pub(crate) fn keep(&mut self, bytes: u64) -> Option<u64> {
-        (self.bytes >= bytes).then(|| std::mem::take(&mut self.bytes))
+        let (_, room) = self.room.take_if(|(_, room)| *room >= bytes)?;
+        Some(room)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.free.add_permits(self.bytes as usize);
+        if let Some((free, bytes)) = self.room.take() {
+            free.add_permits(bytes as usize);
+        }
     }
 }
 
@@ -106,9 +103,9 @@ mod tests {
     #[tokio::test]
     async fn a_waiter_that_gives_up_loses_nothing() {
         let budget = Budget::new(ByteCount(32 * KIB));
-        let held = budget.take(32 * KIB).await.expect("there is room");
+        let held = budget.clone().take(32 * KIB).await.expect("there is room");
         let soon = std::time::Duration::from_millis(5);
-        assert!(tokio::time::timeout(soon, budget.take(1)).await.is_err());
+        assert!(tokio::time::timeout(soon, budget.clone().take(1)).await.is_err());
         drop(held);
         assert_eq!(budget.used(), 0);
     }

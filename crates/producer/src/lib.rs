@@ -17,6 +17,7 @@ pub mod metrics;
 mod payload;
 pub mod producer;
 pub mod record;
+pub mod send_many;
 mod shared;
 
 pub use config::{ProducerBuilder, ProducerConfig};
@@ -27,3 +28,4 @@ pub use ottla_model::{Acks, Durability};
 pub use ottla_record::Compression;
 pub use producer::{Producer, TopicProducer};
 pub use record::Record;
+pub use send_many::SendMany;

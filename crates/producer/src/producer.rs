@@ -10,13 +10,14 @@ use tokio::sync::oneshot;
 
 use crate::budget::Lease;
 use crate::config::ProducerBuilder;
-use crate::delivery::{Delivery, Fate, ManyDelivery};
+use crate::delivery::{Delivery, Fate};
 use crate::driver::Driver;
 use crate::error::ProducerError;
 use crate::gather::NotTaken;
 use crate::machine::Machine;
 use crate::metrics::ProducerMetrics;
 use crate::record::Record;
+use crate::send_many::SendMany;
 use crate::shared::{Command, Shared, Topic};
 
 /// Sends records to any number of topics. Cheap to clone; clones share buffer and connections.
@@ -141,7 +142,7 @@ impl TopicProducer {
     /// [`ProducerError::BufferFull`] when there is not.
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, ProducerError> {
         let shared = &self.handle.shared;
-        let mut lease = shared.budget.lease();
+        let mut lease = Lease::default();
         let mut delivery = None;
         let taken = self.append(&record, shared.clock.now(), &mut lease, |fate, index| {
             delivery = Some(Delivery::new(fate.clone(), index));
@@ -160,15 +161,15 @@ impl TopicProducer {
     ///
     /// A call that is dropped before it returned has taken what it drew from the iterator, except
     /// for the last record drawn.
-    pub async fn send_many<'r>(
-        &self,
-        records: impl IntoIterator<Item = Record<'r>>,
-    ) -> Result<ManyDelivery, ProducerError> {
-        let mut delivery = ManyDelivery::new();
-        for record in records {
-            self.take(&record, |fate, index| delivery.add(fate, index)).await?;
-        }
-        Ok(delivery)
+    pub fn send_many<'r, I>(&self, records: I) -> SendMany<'_, 'r, I::IntoIter>
+    where
+        I: IntoIterator<Item = Record<'r>>,
+    {
+        SendMany::new(self, records.into_iter())
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
     }
 
     async fn take(
@@ -181,7 +182,7 @@ impl TopicProducer {
             shared.give_way.store(false, Ordering::Relaxed);
             tokio::task::yield_now().await;
         }
-        let mut lease = shared.budget.lease();
+        let mut lease = Lease::default();
         loop {
             match self.append(record, shared.clock.now(), &mut lease, &mut then) {
                 Ok(()) => return Ok(()),
@@ -189,13 +190,13 @@ impl TopicProducer {
                 Err(NotTaken::Elsewhere) => {}
                 Err(NotTaken::Full(bytes)) => {
                     shared.counters.waits_for_room.fetch_add(1, Ordering::Relaxed);
-                    lease = shared.budget.take(bytes).await?;
+                    lease = shared.budget.clone().take(bytes).await?;
                 }
             }
         }
     }
 
-    fn append(
+    pub(crate) fn append(
         &self,
         record: &Record<'_>,
         now: Timestamp,
