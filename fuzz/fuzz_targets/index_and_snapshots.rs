@@ -41,7 +41,8 @@ fn use_index(mut index: SparseIndex) {
 
 fn use_table(snapshot: ProducerSnapshot) {
     let ProducerSnapshot { upto, mut table } = snapshot;
-    let known: Vec<_> = table.iter().map(|(id, state)| (id, state.epoch, state.batches().to_vec())).collect();
+    let known: Vec<_> =
+        table.iter().map(|(id, state)| (id, state.epoch, state.batches().to_vec())).collect();
     for (at, (producer, epoch, batches)) in known.into_iter().enumerate() {
         for mark in batches {
             let retry = ProducerBatch {

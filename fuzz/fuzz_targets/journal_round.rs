@@ -44,9 +44,11 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut round = bytes.to_vec();
     round.resize(round.len().max(HEADER).next_multiple_of(BLOCK), 0);
     let room = round.len() - HEADER;
-    let field = |round: &[u8], at: usize| u32::from_le_bytes(round[at..at + 4].try_into().expect("4"));
+    let field =
+        |round: &[u8], at: usize| u32::from_le_bytes(round[at..at + 4].try_into().expect("4"));
     let streams = (field(&round, 80) as usize % 8).min(room / STREAM);
-    let payload = (bytes.len().saturating_sub(HEADER + streams * STREAM)).min(room - streams * STREAM);
+    let payload =
+        (bytes.len().saturating_sub(HEADER + streams * STREAM)).min(room - streams * STREAM);
     let (list, rest) = (HEADER..HEADER + streams * STREAM, HEADER + streams * STREAM);
     let round_bytes = (rest + payload).next_multiple_of(BLOCK);
     round.truncate(round_bytes);
