@@ -167,25 +167,26 @@ fn check_producer(header: &BatchHeader) -> Result<(), BatchError> {
 
 /// Walks every record; answers the largest timestamp, which is -1 as in Kafka when all are below.
 fn check_records(
-    walk: RecordWalk<'_>,
+    mut walk: RecordWalk<'_>,
     header: &BatchHeader,
     rules: &BatchRules,
 ) -> Result<Timestamp, BatchError> {
-    let mut largest = Timestamp::NONE.0;
+    let mut largest = Timestamp::NONE;
     let mut expected = 0;
-    walk.check_all(|record| {
-        let found = record.offset_delta;
-        if found != expected && rules.origin == Origin::Client {
-            return Err(RecordFault::OffsetDelta { found, expected });
+    while let Some(record) = walk.next_raw() {
+        let record = record?;
+        let fault = |fault| Err(BatchError::Record { index: expected as u32, fault });
+        if record.offset_delta != expected && rules.origin == Origin::Client {
+            return fault(RecordFault::OffsetDelta { found: record.offset_delta, expected });
         }
         if rules.key_required && record.key.is_none() {
-            return Err(RecordFault::KeyMissing);
+            return fault(RecordFault::KeyMissing);
         }
-        largest = largest.max(header.base_timestamp.0.wrapping_add(record.timestamp_delta));
+        let timestamp = header.base_timestamp.0.wrapping_add(record.timestamp_delta);
+        largest = largest.max(Timestamp(timestamp));
         expected += 1;
-        Ok(())
-    })?;
-    Ok(Timestamp(largest))
+    }
+    Ok(largest)
 }
 
 /// Some clients leave `max_timestamp` at -1. Kafka's leader puts it right, and so does this one,

@@ -19,4 +19,4 @@ pub use cores::Cores;
 pub use metrics::Metrics;
 pub use shutdown::Shutdown;
 pub use tasks::Tasks;
-pub use thread::{Thread, spawn_thread};
+pub use thread::{Thread, off_thread, spawn_thread};

@@ -3,6 +3,8 @@
 use std::io;
 use std::thread::JoinHandle;
 
+use tokio::sync::oneshot;
+
 /// A running thread; dropping it lets the thread go on alone.
 #[derive(Debug)]
 pub struct Thread {
@@ -17,6 +19,19 @@ pub struct Thread {
 pub fn spawn_thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Thread> {
     let handle = std::thread::Builder::new().name(name.to_owned()).spawn(body)?;
     Ok(Thread { name: name.to_owned(), handle })
+}
+
+/// Runs `work`, which blocks, on a thread of its own and waits for it without blocking. `None` when
+/// it panicked or no thread could be had.
+pub async fn off_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (answer, answered) = oneshot::channel();
+    // Who does not wait any more does not want the answer.
+    let run = move || drop(answer.send(work()));
+    spawn_thread(name, run).ok()?;
+    answered.await.ok()
 }
 
 impl Thread {

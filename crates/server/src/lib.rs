@@ -1,13 +1,17 @@
 //! Configuration, roles composed, start-up and drain; embeddable.
 //!
-//! Read in this order: [`config`] (every setting of a server), [`server`] (start and stop),
-//! [`testing`] (a server in one line, for tests).
+//! Read in this order: [`config`] (every setting of a server), [`server`] (start and stop), `directory`
+//! (the data directory), `roles` (who is started on whom), [`testing`] (a server in one line, for
+//! tests), [`error`].
 
 pub mod config;
+mod directory;
 pub mod error;
+mod roles;
 pub mod server;
 pub mod testing;
 
 pub use config::{ListenAddress, ServerConfig};
+pub use directory::Disks;
 pub use error::StartError;
 pub use server::{RunningServer, Server};

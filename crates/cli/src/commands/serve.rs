@@ -66,7 +66,6 @@ async fn until_told(config: ServerConfig) -> Result<ExitCode, Failure> {
     let why = tokio::select! {
         _ = interrupt.recv() => "SIGINT".to_owned(),
         _ = terminate.recv() => "SIGTERM".to_owned(),
-        why = server.failed() => return Err(Failure::new(why)),
     };
     eprintln!("{why}: draining; a second signal ends it at once");
     tokio::select! {

@@ -1,5 +1,1 @@
-//! The machine against scenarios, and against a broker that loses, repeats and refuses.
-
-mod chaos;
-mod scenario;
-mod world;
+//! The machine against scenarios and against a modelled broker.

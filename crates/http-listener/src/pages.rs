@@ -1,0 +1,65 @@
+//! What is answered, by path.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{Method, Response, StatusCode};
+use http_body_util::Full;
+use ottla_broker::Broker;
+use ottla_runtime::Metrics;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const INDEX: &str = concat!(
+    "Ottla ",
+    env!("CARGO_PKG_VERSION"),
+    ": a durable event log. This is its HTTP door; clients use gRPC.\n\n",
+    "/health/live   200 while the process answers\n",
+    "/health/ready  200 while it serves, else 503 and why\n",
+    "/metrics       metrics for Prometheus\n",
+);
+
+pub(crate) struct Pages {
+    broker: Broker,
+    metrics: Metrics,
+}
+
+impl Pages {
+    pub(crate) fn new(broker: Broker, metrics: Metrics) -> Self {
+        Self { broker, metrics }
+    }
+
+    pub(crate) fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        if *method != Method::GET && *method != Method::HEAD {
+            let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET is allowed\n");
+            refused.headers_mut().insert(ALLOW, http::HeaderValue::from_static("GET, HEAD"));
+            return refused;
+        }
+        match path {
+            "/" => page(StatusCode::OK, TEXT, INDEX),
+            "/health/live" => page(StatusCode::OK, TEXT, "live\n"),
+            "/health/ready" => self.ready(),
+            "/metrics" => page(StatusCode::OK, OPEN_METRICS, self.metrics.render()),
+            _ => page(StatusCode::NOT_FOUND, TEXT, format!("there is no {path} here\n\n{INDEX}")),
+        }
+    }
+
+    fn ready(&self) -> Response<Full<Bytes>> {
+        match self.broker.health() {
+            Ok(()) => page(StatusCode::OK, TEXT, "ready\n"),
+            Err(why) => page(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
+        }
+    }
+}
+
+fn page(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let content_type = http::HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

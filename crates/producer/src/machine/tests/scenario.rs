@@ -1,1 +1,0 @@
-//! Scenarios, with the full trace of what the machine wants done.

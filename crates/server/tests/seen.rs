@@ -1,0 +1,72 @@
+//! What can be seen from outside: health, metrics and their page; and how fast a server starts.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use ottla_server::testing;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+async fn get(address: std::net::SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_http_door_tells_health_metrics_and_what_it_is() {
+    let server = testing::start().await;
+    let http = server.http_address().unwrap();
+    assert!(get(http, "/").await.contains("a durable event log"));
+    assert!(get(http, "/health/live").await.starts_with("HTTP/1.1 200"));
+    assert!(get(http, "/health/ready").await.starts_with("HTTP/1.1 200"));
+    assert!(get(http, "/nowhere").await.starts_with("HTTP/1.1 404"));
+    common::create(server.broker(), "flights", 3, &[]).await;
+    common::produce(server.broker(), "flights", 0, common::numbered(0, 4)).await.unwrap();
+    let metrics = get(http, "/metrics").await;
+    for line in ["ottla_partitions 3", "ottla_produce_records_total 4", "ottla_panics 0"] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn what_drains_is_not_ready() {
+    let server = testing::start().await;
+    assert!(server.broker().drain(Duration::from_secs(1)).await);
+    let ready = get(server.http_address().unwrap(), "/health/ready").await;
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains("shutting down"), "{ready}");
+    assert!(get(server.http_address().unwrap(), "/health/live").await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn the_page_of_metrics_is_what_is_registered() {
+    let server = testing::start().await;
+    let mut page = String::from(
+        "# Metrics\n\nServed at `/metrics` of the HTTP address, in the text format of Prometheus. \
+         Counters start at 0 with the\nprocess. A test keeps this page and the registry the same \
+         (`UPDATE_EXPECT=1 cargo test -p ottla-server --test seen`).\n\n\
+         | name | kind | what it says |\n|---|---|---|\n",
+    );
+    for metric in server.metrics().described() {
+        page.push_str(&format!("| `{}` | {} | {} |\n", metric.name, metric.kind, metric.help));
+    }
+    expect_test::expect_file!["../../../docs/metrics.md"].assert_eq(&page);
+}
+
+#[tokio::test]
+async fn a_server_for_a_test_starts_in_no_time() {
+    let mut fastest = Duration::MAX;
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let server = testing::start().await;
+        fastest = fastest.min(begun.elapsed());
+        drop(server);
+    }
+    println!("a server starts in {fastest:?}");
+    assert!(fastest < Duration::from_secs(2), "{fastest:?}");
+}
