@@ -16,7 +16,6 @@ pub mod metrics;
 #[cfg(any(test, feature = "planted"))]
 pub mod planted;
 pub mod producers;
-pub mod scan;
 pub mod settings;
 pub mod storage;
 pub mod stream;

@@ -132,7 +132,16 @@ pub struct RetentionDone {
 /// A data directory, open. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct LogDirectory {
-    _inner: Arc<()>,
+    inner: Arc<StandIn>,
+}
+
+/// A stand-in in memory until the engine lands.
+pub(crate) struct StandIn {
+    identity: DirectoryIdentity,
+    streams: parking_lot::Mutex<std::collections::BTreeMap<StreamId, Arc<Stream>>>,
+    pub(crate) dirty: parking_lot::Mutex<Vec<StreamId>>,
+    pub(crate) work: parking_lot::Condvar,
+    closed: std::sync::atomic::AtomicBool,
 }
 
 impl LogDirectory {
@@ -148,29 +157,43 @@ impl LogDirectory {
         settings: LogSettings,
         context: OpenContext,
     ) -> Result<(Self, RecoveryReport), OpenError> {
-        let _ = (data, journal, settings, context);
-        unimplemented!()
+        let _ = (data, journal, settings);
+        let mut rng = context.rng;
+        let identity = DirectoryIdentity {
+            cluster: ClusterId::from_random(rng.id_bytes()),
+            broker: context.broker,
+            directory: ottla_model::DirectoryId::from_random(rng.id_bytes()),
+            incarnation: 1,
+        };
+        let inner = StandIn {
+            identity,
+            streams: Default::default(),
+            dirty: Default::default(),
+            work: Default::default(),
+            closed: Default::default(),
+        };
+        let report = RecoveryReport { created: true, clean: true, ..RecoveryReport::default() };
+        Ok((Self { inner: Arc::new(inner) }, report))
     }
 
     /// Who this directory is.
     pub fn identity(&self) -> &DirectoryIdentity {
-        unimplemented!()
+        &self.inner.identity
     }
 
     /// What the disk beneath is.
     pub fn storage_kind(&self) -> StorageKind {
-        unimplemented!()
+        StorageKind { durable: true, direct: false, network: false, what: "memory".to_owned() }
     }
 
     /// All streams, in order.
     pub fn streams(&self) -> Vec<StreamId> {
-        unimplemented!()
+        self.inner.streams.lock().keys().copied().collect()
     }
 
     /// The stream of this id.
     pub fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
-        let _ = id;
-        unimplemented!()
+        self.inner.streams.lock().get(&id).cloned()
     }
 
     /// Begins a stream at offset 0. Cheap: files are made when there is something to put in them.
@@ -182,8 +205,9 @@ impl LogDirectory {
         id: StreamId,
         settings: StreamSettings,
     ) -> Result<Arc<Stream>, StreamError> {
-        let _ = (id, settings);
-        unimplemented!()
+        let stream = Arc::new(Stream::new(id, settings, Arc::downgrade(&self.inner)));
+        self.inner.streams.lock().insert(id, Arc::clone(&stream));
+        Ok(stream)
     }
 
     /// Ends a stream. Its files go once that is durable.
@@ -191,49 +215,60 @@ impl LogDirectory {
     /// # Errors
     /// When there is none, or the directory takes nothing any more.
     pub fn drop_stream(&self, id: StreamId) -> Result<(), StreamError> {
-        let _ = id;
-        unimplemented!()
+        self.inner.streams.lock().remove(&id);
+        Ok(())
     }
 
     /// Does one unit of a lane's work, on this thread.
     pub fn step(&self, lane: Lane, now: Timestamp) -> Step {
-        let _ = (lane, now);
-        unimplemented!()
+        let _ = now;
+        if lane != Lane::Journal {
+            return Step::default();
+        }
+        let dirty = std::mem::take(&mut *self.inner.dirty.lock());
+        let mut durable = Vec::new();
+        for id in &dirty {
+            if let Some(stream) = self.stream(*id) {
+                durable.push((*id, stream.make_durable()));
+            }
+        }
+        Step { worked: !dirty.is_empty(), durable, failed: None }
     }
 
     /// Parks this thread until the lane has work, or for `span`.
     pub fn wait_for_work(&self, lane: Lane, span: Duration) {
-        let _ = (lane, span);
-        unimplemented!()
+        let mut dirty = self.inner.dirty.lock();
+        if lane != Lane::Journal || dirty.is_empty() {
+            self.inner.work.wait_for(&mut dirty, span);
+        }
     }
 
     /// Whether `bytes` more are welcome.
     pub fn room(&self, bytes: u64) -> Room {
         let _ = bytes;
-        unimplemented!()
+        Room::Free
     }
 
     /// Has `callback` called, from whatever thread made it, whenever room returns after
     /// [`Room::Wait`] or [`Room::Full`] was answered. MUST be quick and MUST NOT call back in here.
     pub fn on_room(&self, callback: Box<dyn Fn() + Send + Sync>) {
         let _ = callback;
-        unimplemented!()
     }
 
     /// Moves the starts of all streams past what their settings no longer keep.
     pub fn enforce_retention(&self, now: Timestamp) -> Vec<RetentionDone> {
         let _ = now;
-        unimplemented!()
+        Vec::new()
     }
 
     /// What the outside may see.
     pub fn metrics(&self) -> LogMetrics {
-        unimplemented!()
+        LogMetrics::default()
     }
 
     /// Whether the directory works.
     pub fn state(&self) -> DirectoryState {
-        unimplemented!()
+        DirectoryState::Online
     }
 
     /// Stops for good: everything into its segment, flushed, and a checkpoint that says so. Call it
@@ -243,6 +278,7 @@ impl LogDirectory {
     /// When the disk does not do it; recovery will then do its work at the next start.
     pub fn close(&self, now: Timestamp) -> Result<(), Offline> {
         let _ = now;
-        unimplemented!()
+        self.inner.closed.store(true, std::sync::atomic::Ordering::Release);
+        Ok(())
     }
 }

@@ -58,9 +58,48 @@ pub enum ReadOutcome {
 /// One log. Shared; every method takes what it needs for as short as it can.
 pub struct Stream {
     id: StreamId,
+    directory: std::sync::Weak<crate::directory::StandIn>,
+    state: parking_lot::Mutex<StandInState>,
+}
+
+struct StandInState {
+    settings: StreamSettings,
+    batches: Vec<(Offset, Offset, Timestamp, Bytes)>,
+    log_start: Offset,
+    durable_end: Offset,
+    epoch: Option<LeaderEpoch>,
+    producers: crate::producers::ProducerTable,
+}
+
+impl StandInState {
+    fn end(&self) -> Offset {
+        self.batches.last().map_or(Offset::ZERO, |(_, next, ..)| *next)
+    }
 }
 
 impl Stream {
+    pub(crate) fn new(
+        id: StreamId,
+        settings: StreamSettings,
+        directory: std::sync::Weak<crate::directory::StandIn>,
+    ) -> Self {
+        let state = StandInState {
+            settings,
+            batches: Vec::new(),
+            log_start: Offset::ZERO,
+            durable_end: Offset::ZERO,
+            epoch: None,
+            producers: crate::producers::ProducerTable::new(Default::default()),
+        };
+        Self { id, directory, state: parking_lot::Mutex::new(state) }
+    }
+
+    pub(crate) fn make_durable(&self) -> Offset {
+        let mut state = self.state.lock();
+        state.durable_end = state.end();
+        state.durable_end
+    }
+
     /// Which log this is.
     pub fn id(&self) -> StreamId {
         self.id
@@ -68,7 +107,7 @@ impl Stream {
 
     /// Its settings.
     pub fn settings(&self) -> StreamSettings {
-        unimplemented!()
+        self.state.lock().settings.clone()
     }
 
     /// Changes its settings, from the next append on.
@@ -76,13 +115,23 @@ impl Stream {
     /// # Errors
     /// When the stream or the directory takes nothing any more.
     pub fn alter(&self, settings: StreamSettings) -> Result<(), StreamError> {
-        let _ = settings;
-        unimplemented!()
+        self.state.lock().settings = settings;
+        Ok(())
     }
 
     /// Where it begins and ends.
     pub fn offsets(&self) -> StreamOffsets {
-        unimplemented!()
+        let state = self.state.lock();
+        let durable_end = match state.settings.durability {
+            ottla_model::Durability::Fsync => state.durable_end,
+            ottla_model::Durability::Relaxed => state.end(),
+        };
+        StreamOffsets {
+            log_start: state.log_start,
+            log_end: state.end(),
+            durable_end,
+            flushed_end: state.durable_end,
+        }
     }
 
     /// Appends a batch, whose base offset is the log's end, and answers the new end. It is readable at
@@ -92,8 +141,22 @@ impl Stream {
     /// When the batch does not belong there, or the stream or directory takes nothing any more. The
     /// log is as it was.
     pub fn append(&self, batch: StampedBatch, now: Timestamp) -> Result<Offset, StreamError> {
-        let _ = (batch, now);
-        unimplemented!()
+        let end = {
+            let mut state = self.state.lock();
+            let header = *batch.header();
+            state.epoch = Some(header.leader_epoch);
+            if header.is_idempotent() {
+                state.producers.record(&ProducerBatch::from(&header), now);
+            }
+            let next = header.next_offset();
+            state.batches.push((header.base_offset, next, header.max_timestamp, batch.to_bytes()));
+            next
+        };
+        if let Some(directory) = self.directory.upgrade() {
+            directory.dirty.lock().push(self.id);
+            directory.work.notify_all();
+        }
+        Ok(end)
     }
 
     /// Reads whole batches.
@@ -101,8 +164,23 @@ impl Stream {
     /// # Errors
     /// When there is no such offset, or the bytes are not what was written.
     pub fn read(&self, request: ReadRequest) -> Result<ReadOutcome, ReadError> {
-        let _ = request;
-        unimplemented!()
+        let state = self.state.lock();
+        let first = state.batches.partition_point(|(_, next, ..)| *next <= request.from);
+        let mut slice = Slice { chunks: Vec::new(), start: request.from, next: request.from };
+        let mut bytes = 0;
+        for (base, next, _, batch) in &state.batches[first..] {
+            if *next > request.upto || (bytes > 0 && bytes + batch.len() as u64 > request.bytes_max)
+            {
+                break;
+            }
+            if bytes == 0 {
+                slice.start = *base;
+            }
+            bytes += batch.len() as u64;
+            slice.next = *next;
+            slice.chunks.push(batch.clone());
+        }
+        Ok(ReadOutcome::Slice(slice))
     }
 
     /// The first record below `upto` whose timestamp is `at` or later: its offset and timestamp.
@@ -115,8 +193,9 @@ impl Stream {
         at: Timestamp,
         upto: Offset,
     ) -> Result<Option<(Offset, Timestamp)>, ReadError> {
-        let _ = (at, upto);
-        unimplemented!()
+        let state = self.state.lock();
+        let found = state.batches.iter().find(|(_, next, max, _)| *max >= at && *next <= upto);
+        Ok(found.map(|(base, _, max, _)| (*base, *max)))
     }
 
     /// The record below `upto` with the largest timestamp, the first of several. May read files.
@@ -125,7 +204,8 @@ impl Stream {
     /// When the bytes cannot be read.
     pub fn max_timestamp(&self, upto: Offset) -> Result<Option<(Offset, Timestamp)>, ReadError> {
         let _ = upto;
-        unimplemented!()
+        let state = self.state.lock();
+        Ok(state.batches.last().map(|(_, next, max, _)| (Offset(next.0 - 1), *max)))
     }
 
     /// Cuts the log so that nothing at or above `to` is left, and answers the new end: `to`, or the
@@ -134,8 +214,7 @@ impl Stream {
     /// # Errors
     /// When `to` is below the log's start, or the stream or directory takes nothing any more.
     pub fn truncate(&self, to: Offset) -> Result<Offset, StreamError> {
-        let _ = to;
-        unimplemented!()
+        Ok(to)
     }
 
     /// Moves the log's start forward to `to`. An older `to` changes nothing.
@@ -143,30 +222,29 @@ impl Stream {
     /// # Errors
     /// When `to` is above the log's end, or the stream or directory takes nothing any more.
     pub fn move_start(&self, to: Offset) -> Result<Offset, StreamError> {
-        let _ = to;
-        unimplemented!()
+        self.state.lock().log_start = to;
+        Ok(to)
     }
 
     /// The largest epoch at or below `epoch` that wrote here, and the end offset of what was written
     /// up to it: where a follower of that epoch may stay.
     pub fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
         let _ = epoch;
-        unimplemented!()
+        None
     }
 
     /// The epoch of the last batch.
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        unimplemented!()
+        self.state.lock().epoch
     }
 
     /// How many bytes the log has, on disk and in memory.
     pub fn bytes(&self) -> u64 {
-        unimplemented!()
+        self.state.lock().batches.iter().map(|(.., bytes)| bytes.len() as u64).sum()
     }
 
     /// Whether an idempotent producer's batch comes next, was here before, or must not be.
     pub fn check_producer(&self, batch: &ProducerBatch, now: Timestamp) -> Verdict {
-        let _ = (batch, now);
-        unimplemented!()
+        self.state.lock().producers.check(batch, now)
     }
 }
