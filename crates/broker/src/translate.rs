@@ -50,6 +50,7 @@ fn log_error(error: StreamError) -> ProduceError {
         StreamError::Damaged { .. }
         | StreamError::Exists { .. }
         | StreamError::OffsetMismatch { .. }
+        | StreamError::StaleEpoch { .. }
         | StreamError::OutOfRange { .. }
         | StreamError::Storage { .. } => ProduceError::Refused { why: error.to_string() },
     }

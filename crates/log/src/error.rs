@@ -1,6 +1,6 @@
 //! What can go wrong at the rim of the log, and the three answers to each.
 
-use ottla_model::{Answers, Fault, Offset, Outcome, Retry, StreamId};
+use ottla_model::{Answers, Fault, LeaderEpoch, Offset, Outcome, Retry, StreamId};
 
 use crate::storage::StorageError;
 
@@ -83,6 +83,16 @@ pub enum StreamError {
         expected: Offset,
         /// The batch's base offset.
         got: Offset,
+    },
+    /// A batch of a reign that is over.
+    #[error("a batch of epoch {got} cannot follow one of epoch {latest} in {stream}")]
+    StaleEpoch {
+        /// The stream.
+        stream: StreamId,
+        /// The epoch of the last batch.
+        latest: LeaderEpoch,
+        /// The batch's epoch.
+        got: LeaderEpoch,
     },
     /// An offset outside the log.
     #[error("offset {offset} of {stream} is outside its log from {start} to {end}")]
@@ -198,6 +208,7 @@ impl Answers for StreamError {
             | Self::Gone { .. }
             | Self::Damaged { .. }
             | Self::OffsetMismatch { .. }
+            | Self::StaleEpoch { .. }
             | Self::OutOfRange { .. }
             | Self::Storage { .. } => Outcome::DidNotHappen,
         }
@@ -210,6 +221,7 @@ impl Answers for StreamError {
             Self::Exists { .. }
             | Self::Damaged { .. }
             | Self::OffsetMismatch { .. }
+            | Self::StaleEpoch { .. }
             | Self::OutOfRange { .. } => Retry::Never,
             Self::Storage { .. } => Retry::Later,
         }
@@ -217,9 +229,10 @@ impl Answers for StreamError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::Exists { .. } | Self::OffsetMismatch { .. } | Self::OutOfRange { .. } => {
-                Fault::Caller
-            }
+            Self::Exists { .. }
+            | Self::OffsetMismatch { .. }
+            | Self::StaleEpoch { .. }
+            | Self::OutOfRange { .. } => Fault::Caller,
             Self::Closed | Self::Gone { .. } => Fault::Nobody,
             Self::Offline(_) | Self::Damaged { .. } | Self::Storage { .. } => Fault::Cluster,
         }

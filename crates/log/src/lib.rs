@@ -12,10 +12,15 @@ pub mod epochs;
 pub mod error;
 pub mod format;
 pub mod index;
+mod journal;
 pub mod metrics;
+#[cfg(not(any(test, feature = "planted")))]
+mod planted;
 #[cfg(any(test, feature = "planted"))]
 pub mod planted;
 pub mod producers;
+mod recovery;
+mod segment;
 pub mod settings;
 pub mod storage;
 pub mod stream;

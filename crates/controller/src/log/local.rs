@@ -160,6 +160,7 @@ fn refused(error: &StreamError) -> MetadataLogError {
         | StreamError::Gone { .. }
         | StreamError::Damaged { .. }
         | StreamError::OffsetMismatch { .. }
+        | StreamError::StaleEpoch { .. }
         | StreamError::OutOfRange { .. } => MetadataLogError::Stopped { why },
     }
 }

@@ -2,19 +2,36 @@
 //!
 //! Synchronous and threadless: the owner calls [`LogDirectory::step`] in loops on threads of its own,
 //! or inline in tests and simulations, in any order.
+//!
+//! Read in this order: [`settings`], [`shared`] (what is inside), [`open`], [`work`] (the lanes),
+//! [`checkpoint`], [`room`], [`health`], [`lanes`] (queues and bells).
 
+mod checkpoint;
+mod health;
+mod lanes;
+mod open;
+mod room;
 mod settings;
+mod shared;
+mod work;
+
+use std::fmt;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_model::{BrokerId, ClusterId, Offset, Rng, StreamId, Timestamp};
 
-use crate::StreamSettings;
 use crate::error::{Offline, OpenError, StreamError};
+use crate::format::{Cursor, Operation};
 use crate::metrics::LogMetrics;
-use crate::storage::{Storage, StorageKind};
-use crate::stream::Stream;
+use crate::segment::Item;
+use crate::settings::StreamSettings;
+use crate::storage::{Storage, StorageKind, StorageLock};
+use crate::stream::{FillTo, Stream, StreamState};
+
+pub(crate) use checkpoint::CheckpointLog;
+pub(crate) use shared::Shared;
 
 pub use settings::LogSettings;
 
@@ -132,16 +149,37 @@ pub struct RetentionDone {
 /// A data directory, open. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct LogDirectory {
-    inner: Arc<StandIn>,
+    owner: Arc<Owner>,
 }
 
-/// A stand-in in memory until the engine lands.
-pub(crate) struct StandIn {
-    identity: DirectoryIdentity,
-    streams: parking_lot::Mutex<std::collections::BTreeMap<StreamId, Arc<Stream>>>,
-    pub(crate) dirty: parking_lot::Mutex<Vec<StreamId>>,
-    pub(crate) work: parking_lot::Condvar,
-    closed: std::sync::atomic::AtomicBool,
+/// What all handles have in common. The last one to go closes the door: streams that are still held
+/// elsewhere can be read, and take nothing any more.
+struct Owner {
+    shared: Arc<Shared>,
+    /// Given back when the directory goes.
+    _locks: Vec<Box<dyn StorageLock>>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.health.close();
+        // Streams hold what holds them: taken apart here.
+        self.shared.streams.write().clear();
+        self.shared.queues.journal.clear();
+        self.shared.queues.straight.clear();
+        self.shared.queues.fills.clear();
+        self.shared.cached.lock().clear();
+        *self.shared.files.garbage.lock() = crate::segment::Garbage::default();
+        if let Some(journal) = self.shared.journal.get() {
+            journal.let_go();
+        }
+    }
+}
+
+impl fmt::Debug for LogDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogDirectory").field("identity", self.identity()).finish_non_exhaustive()
+    }
 }
 
 impl LogDirectory {
@@ -157,43 +195,40 @@ impl LogDirectory {
         settings: LogSettings,
         context: OpenContext,
     ) -> Result<(Self, RecoveryReport), OpenError> {
-        let _ = (data, journal, settings);
-        let mut rng = context.rng;
-        let identity = DirectoryIdentity {
-            cluster: ClusterId::from_random(rng.id_bytes()),
-            broker: context.broker,
-            directory: ottla_model::DirectoryId::from_random(rng.id_bytes()),
-            incarnation: 1,
-        };
-        let inner = StandIn {
-            identity,
-            streams: Default::default(),
-            dirty: Default::default(),
-            work: Default::default(),
-            closed: Default::default(),
-        };
-        let report = RecoveryReport { created: true, clean: true, ..RecoveryReport::default() };
-        Ok((Self { inner: Arc::new(inner) }, report))
+        open::open(data, journal, settings, context)
+    }
+
+    fn new(shared: Arc<Shared>, locks: Vec<Box<dyn StorageLock>>) -> Self {
+        Self { owner: Arc::new(Owner { shared, _locks: locks }) }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
     }
 
     /// Who this directory is.
     pub fn identity(&self) -> &DirectoryIdentity {
-        &self.inner.identity
+        &self.shared().identity
+    }
+
+    /// What it was told.
+    pub fn settings(&self) -> &LogSettings {
+        &self.shared().settings
     }
 
     /// What the disk beneath is.
     pub fn storage_kind(&self) -> StorageKind {
-        StorageKind { durable: true, direct: false, network: false, what: "memory".to_owned() }
+        self.shared().data.kind()
     }
 
     /// All streams, in order.
     pub fn streams(&self) -> Vec<StreamId> {
-        self.inner.streams.lock().keys().copied().collect()
+        self.shared().streams.read().keys().copied().collect()
     }
 
     /// The stream of this id.
     pub fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
-        self.inner.streams.lock().get(&id).cloned()
+        self.shared().streams.read().get(&id).cloned()
     }
 
     /// Begins a stream at offset 0. Cheap: files are made when there is something to put in them.
@@ -205,9 +240,46 @@ impl LogDirectory {
         id: StreamId,
         settings: StreamSettings,
     ) -> Result<Arc<Stream>, StreamError> {
-        let stream = Arc::new(Stream::new(id, settings, Arc::downgrade(&self.inner)));
-        self.inner.streams.lock().insert(id, Arc::clone(&stream));
+        let shared = self.shared();
+        shared.health.check()?;
+        self.forget_former(id)?;
+        // Everything of a former life lies in earlier rounds: its drop was made durable above.
+        let from = Cursor { sequence: shared.journal().next_sequence(), entry: 0 };
+        let limits = shared.producer_limits();
+        let interval = shared.index_interval_bytes();
+        let state = StreamState::begin(id, settings.clone(), limits, interval, from);
+        let stream = Stream::new(Arc::clone(shared), state);
+        {
+            let mut streams = shared.streams.write();
+            if streams.contains_key(&id) {
+                return Err(StreamError::Exists { stream: id });
+            }
+            streams.insert(id, Arc::clone(&stream));
+        }
+        let mut state = stream.state.lock();
+        let end = state.log_end;
+        state.ops.push(Operation::Create { settings }, end);
+        stream.queue(&mut state);
+        drop(state);
         Ok(stream)
+    }
+
+    /// A stream of this id that was just dropped has files yet, under the very same names. Whoever
+    /// makes it again waits until they are gone.
+    fn forget_former(&self, id: StreamId) -> Result<(), StreamError> {
+        let shared = self.shared();
+        let mut log = shared.checkpoints.lock();
+        let now = log.made_at;
+        while shared.files.garbage.lock().holds_stream(id) {
+            shared.journal().drain(shared, now)?;
+            let made = shared.checkpoint_locked(&mut log, now, false)?;
+            if !made {
+                let why = "its former files could not be removed: the disk is full".to_owned();
+                return Err(StreamError::Storage { stream: id, why });
+            }
+            while shared.remove_garbage_locked()? {}
+        }
+        Ok(())
     }
 
     /// Ends a stream. Its files go once that is durable.
@@ -215,60 +287,78 @@ impl LogDirectory {
     /// # Errors
     /// When there is none, or the directory takes nothing any more.
     pub fn drop_stream(&self, id: StreamId) -> Result<(), StreamError> {
-        self.inner.streams.lock().remove(&id);
+        let shared = self.shared();
+        shared.health.check()?;
+        let removed = shared.streams.write().remove(&id);
+        let stream = removed.ok_or(StreamError::Gone { stream: id })?;
+        let mut state = stream.state.lock();
+        let end = state.log_end;
+        state.ops.push(Operation::Drop, end);
+        stream.queue(&mut state);
+        drop(state);
+        stream.die();
+        shared.files.garbage.lock().add(Item::Stream(stream));
+        shared.queues.bell(Lane::Background).ring();
         Ok(())
     }
 
     /// Does one unit of a lane's work, on this thread.
     pub fn step(&self, lane: Lane, now: Timestamp) -> Step {
-        let _ = now;
-        if lane != Lane::Journal {
-            return Step::default();
-        }
-        let dirty = std::mem::take(&mut *self.inner.dirty.lock());
-        let mut durable = Vec::new();
-        for id in &dirty {
-            if let Some(stream) = self.stream(*id) {
-                durable.push((*id, stream.make_durable()));
-            }
-        }
-        Step { worked: !dirty.is_empty(), durable, failed: None }
+        self.shared().step(lane, now)
     }
 
     /// Parks this thread until the lane has work, or for `span`.
     pub fn wait_for_work(&self, lane: Lane, span: Duration) {
-        let mut dirty = self.inner.dirty.lock();
-        if lane != Lane::Journal || dirty.is_empty() {
-            self.inner.work.wait_for(&mut dirty, span);
-        }
+        self.shared().queues.bell(lane).wait(span);
     }
 
     /// Whether `bytes` more are welcome.
     pub fn room(&self, bytes: u64) -> Room {
-        let _ = bytes;
-        Room::Free
+        let room = self.shared().budget.room(bytes);
+        if room != Room::Free {
+            self.shared().queues.bell(Lane::Background).ring();
+        }
+        room
     }
 
     /// Has `callback` called, from whatever thread made it, whenever room returns after
     /// [`Room::Wait`] or [`Room::Full`] was answered. MUST be quick and MUST NOT call back in here.
     pub fn on_room(&self, callback: Box<dyn Fn() + Send + Sync>) {
-        let _ = callback;
+        self.shared().budget.on_room(callback);
     }
 
-    /// Moves the starts of all streams past what their settings no longer keep.
+    /// Moves the starts of all streams past what their settings no longer keep, and forgets producers
+    /// that have been silent for too long.
     pub fn enforce_retention(&self, now: Timestamp) -> Vec<RetentionDone> {
-        let _ = now;
-        Vec::new()
+        let mut done = Vec::new();
+        for stream in self.shared().all_streams() {
+            let to = {
+                let mut state = stream.state.lock();
+                state.producers.expire(now);
+                state.contained.producers.expire(now);
+                state.retention_start(now)
+            };
+            if let Ok((log_start, freed)) = stream.move_start_freeing(to) {
+                if freed.segments > 0 {
+                    let (segments, bytes) = (freed.segments, freed.bytes);
+                    done.push(RetentionDone { stream: stream.id(), log_start, segments, bytes });
+                }
+            }
+        }
+        if !done.is_empty() {
+            self.shared().queues.bell(Lane::Background).ring();
+        }
+        done
     }
 
     /// What the outside may see.
     pub fn metrics(&self) -> LogMetrics {
-        LogMetrics::default()
+        self.shared().metrics()
     }
 
     /// Whether the directory works.
     pub fn state(&self) -> DirectoryState {
-        DirectoryState::Online
+        self.shared().health.state()
     }
 
     /// Stops for good: everything into its segment, flushed, and a checkpoint that says so. Call it
@@ -277,8 +367,30 @@ impl LogDirectory {
     /// # Errors
     /// When the disk does not do it; recovery will then do its work at the next start.
     pub fn close(&self, now: Timestamp) -> Result<(), Offline> {
-        let _ = now;
-        self.inner.closed.store(true, std::sync::atomic::Ordering::Release);
+        let shared = self.shared();
+        match shared.health.state() {
+            DirectoryState::Offline(offline) => return Err(offline),
+            DirectoryState::Closed => return Ok(()),
+            DirectoryState::Online => shared.health.close(),
+        }
+        shared.journal().drain(shared, now)?;
+        for stream in shared.all_streams() {
+            while shared.fill(&stream, FillTo::Rest)? {}
+        }
+        // The second one names the segments that the first one closed, and nothing is left to do.
+        let full = || Offline { why: "the disk is full: the next start has to recover".to_owned() };
+        if !shared.checkpoint(now, true)? {
+            return Err(full());
+        }
+        while shared.remove_garbage()? {}
         Ok(())
+    }
+
+    /// Makes a checkpoint now, for backups and tests. `false`: the disk is full.
+    ///
+    /// # Errors
+    /// When the disk failed, which takes the directory offline.
+    pub fn checkpoint(&self, now: Timestamp) -> Result<bool, Offline> {
+        self.shared().checkpoint(now, false)
     }
 }

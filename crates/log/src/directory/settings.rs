@@ -1,5 +1,6 @@
 //! What the log is told about its directory. Each default is `storage.md`'s, with its reason.
 
+use ottla_model::limits::BLOCK_BYTES;
 use ottla_model::{KIB, MIB};
 
 /// The settings of one data directory. Sizes are bytes, times milliseconds.
@@ -61,5 +62,19 @@ impl Default for LogSettings {
             #[cfg(any(test, feature = "planted"))]
             planted: crate::planted::Planted::default(),
         }
+    }
+}
+
+impl LogSettings {
+    /// The same, with sizes that cannot be made into ones that can: whole blocks, and a journal of at
+    /// least four files, so that one can be set free while others are in use.
+    pub(crate) fn checked(mut self) -> Self {
+        let blocks = |bytes: u64| bytes.next_multiple_of(BLOCK_BYTES).max(BLOCK_BYTES);
+        self.journal_bytes_max = self.journal_bytes_max.max(4 * BLOCK_BYTES);
+        let quarter = self.journal_bytes_max / 4 / BLOCK_BYTES * BLOCK_BYTES;
+        self.journal_file_bytes_max = blocks(self.journal_file_bytes_max).min(quarter);
+        self.journal_bytes_start = blocks(self.journal_bytes_start).min(quarter);
+        self.fill_bytes_max = blocks(self.fill_bytes_max);
+        self
     }
 }

@@ -1,12 +1,43 @@
 //! One log: appends at its end, reads anywhere, truncation and a start that moves.
+//!
+//! Read in this order: [`state`] (what a stream is, under its lock), [`tail`] (the newest batches),
+//! [`ops`] (operations on their way into the journal), [`append`], [`fill`], [`read`], [`lookup`],
+//! [`timestamps`], [`truncate`], [`start`], [`snapshot`] (what a checkpoint says).
+
+mod append;
+mod fill;
+mod lookup;
+mod ops;
+mod read;
+mod relaxed;
+mod replay;
+mod snapshot;
+mod start;
+mod state;
+mod tail;
+mod timestamps;
+mod truncate;
+mod walk;
+
+use std::fmt;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use ottla_model::{LeaderEpoch, Offset, StreamId, Timestamp};
-use ottla_record::StampedBatch;
+use ottla_record::BatchHeader;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::StreamSettings;
-use crate::error::{ReadError, StreamError};
-use crate::producers::{ProducerBatch, Verdict};
+use crate::directory::Shared;
+use crate::error::StreamError;
+use crate::format::Operation;
+use crate::producers::{ProducerBatch, ProducerTable, Verdict};
+use crate::settings::StreamSettings;
+
+pub(crate) use fill::FillTo;
+pub(crate) use ops::Ops;
+pub(crate) use snapshot::Snapshot;
+pub(crate) use state::{Life, StreamState};
+pub(crate) use tail::Tail;
 
 /// The offsets of one stream, read together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,46 +89,28 @@ pub enum ReadOutcome {
 /// One log. Shared; every method takes what it needs for as short as it can.
 pub struct Stream {
     id: StreamId,
-    directory: std::sync::Weak<crate::directory::StandIn>,
-    state: parking_lot::Mutex<StandInState>,
+    pub(crate) shared: Arc<Shared>,
+    me: Weak<Self>,
+    pub(crate) state: Mutex<StreamState>,
+    /// Signalled when a fill ends.
+    fill_ended: Condvar,
 }
 
-struct StandInState {
-    settings: StreamSettings,
-    batches: Vec<(Offset, Offset, Timestamp, Bytes)>,
-    log_start: Offset,
-    durable_end: Offset,
-    epoch: Option<LeaderEpoch>,
-    producers: crate::producers::ProducerTable,
-}
-
-impl StandInState {
-    fn end(&self) -> Offset {
-        self.batches.last().map_or(Offset::ZERO, |(_, next, ..)| *next)
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl Stream {
-    pub(crate) fn new(
-        id: StreamId,
-        settings: StreamSettings,
-        directory: std::sync::Weak<crate::directory::StandIn>,
-    ) -> Self {
-        let state = StandInState {
-            settings,
-            batches: Vec::new(),
-            log_start: Offset::ZERO,
-            durable_end: Offset::ZERO,
-            epoch: None,
-            producers: crate::producers::ProducerTable::new(Default::default()),
-        };
-        Self { id, directory, state: parking_lot::Mutex::new(state) }
-    }
-
-    pub(crate) fn make_durable(&self) -> Offset {
-        let mut state = self.state.lock();
-        state.durable_end = state.end();
-        state.durable_end
+    pub(crate) fn new(shared: Arc<Shared>, state: StreamState) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            id: state.id,
+            shared,
+            me: Weak::clone(me),
+            state: Mutex::new(state),
+            fill_ended: Condvar::new(),
+        })
     }
 
     /// Which log this is.
@@ -110,141 +123,160 @@ impl Stream {
         self.state.lock().settings.clone()
     }
 
-    /// Changes its settings, from the next append on.
+    /// Changes its settings, from the next append on. Another durability first brings what is there
+    /// up to the new one, which takes as long as the disk does.
     ///
     /// # Errors
     /// When the stream or the directory takes nothing any more.
     pub fn alter(&self, settings: StreamSettings) -> Result<(), StreamError> {
-        self.state.lock().settings = settings;
+        self.shared.health.check()?;
+        let changes_durability = self.state.lock().settings.durability != settings.durability;
+        if changes_durability {
+            self.change_durability(settings.durability)?;
+        }
+        let mut state = self.state.lock();
+        state.check_live()?;
+        if state.settings == settings {
+            return Ok(());
+        }
+        let end = state.log_end;
+        state.settings = settings.clone();
+        state.ops.push(Operation::Alter { settings }, end);
+        self.queue(&mut state);
         Ok(())
     }
 
     /// Where it begins and ends.
     pub fn offsets(&self) -> StreamOffsets {
-        let state = self.state.lock();
-        let durable_end = match state.settings.durability {
-            ottla_model::Durability::Fsync => state.durable_end,
-            ottla_model::Durability::Relaxed => state.end(),
-        };
-        StreamOffsets {
-            log_start: state.log_start,
-            log_end: state.end(),
-            durable_end,
-            flushed_end: state.durable_end,
-        }
-    }
-
-    /// Appends a batch, whose base offset is the log's end, and answers the new end. It is readable at
-    /// once, and safe when [`Step::durable`](crate::Step::durable) says so.
-    ///
-    /// # Errors
-    /// When the batch does not belong there, or the stream or directory takes nothing any more. The
-    /// log is as it was.
-    pub fn append(&self, batch: StampedBatch, now: Timestamp) -> Result<Offset, StreamError> {
-        let end = {
-            let mut state = self.state.lock();
-            let header = *batch.header();
-            state.epoch = Some(header.leader_epoch);
-            if header.is_idempotent() {
-                state.producers.record(&ProducerBatch::from(&header), now);
-            }
-            let next = header.next_offset();
-            state.batches.push((header.base_offset, next, header.max_timestamp, batch.to_bytes()));
-            next
-        };
-        if let Some(directory) = self.directory.upgrade() {
-            directory.dirty.lock().push(self.id);
-            directory.work.notify_all();
-        }
-        Ok(end)
-    }
-
-    /// Reads whole batches.
-    ///
-    /// # Errors
-    /// When there is no such offset, or the bytes are not what was written.
-    pub fn read(&self, request: ReadRequest) -> Result<ReadOutcome, ReadError> {
-        let state = self.state.lock();
-        let first = state.batches.partition_point(|(_, next, ..)| *next <= request.from);
-        let mut slice = Slice { chunks: Vec::new(), start: request.from, next: request.from };
-        let mut bytes = 0;
-        for (base, next, _, batch) in &state.batches[first..] {
-            if *next > request.upto || (bytes > 0 && bytes + batch.len() as u64 > request.bytes_max)
-            {
-                break;
-            }
-            if bytes == 0 {
-                slice.start = *base;
-            }
-            bytes += batch.len() as u64;
-            slice.next = *next;
-            slice.chunks.push(batch.clone());
-        }
-        Ok(ReadOutcome::Slice(slice))
-    }
-
-    /// The first record below `upto` whose timestamp is `at` or later: its offset and timestamp.
-    /// May read files.
-    ///
-    /// # Errors
-    /// When the bytes cannot be read.
-    pub fn offset_for_timestamp(
-        &self,
-        at: Timestamp,
-        upto: Offset,
-    ) -> Result<Option<(Offset, Timestamp)>, ReadError> {
-        let state = self.state.lock();
-        let found = state.batches.iter().find(|(_, next, max, _)| *max >= at && *next <= upto);
-        Ok(found.map(|(base, _, max, _)| (*base, *max)))
-    }
-
-    /// The record below `upto` with the largest timestamp, the first of several. May read files.
-    ///
-    /// # Errors
-    /// When the bytes cannot be read.
-    pub fn max_timestamp(&self, upto: Offset) -> Result<Option<(Offset, Timestamp)>, ReadError> {
-        let _ = upto;
-        let state = self.state.lock();
-        Ok(state.batches.last().map(|(_, next, max, _)| (Offset(next.0 - 1), *max)))
-    }
-
-    /// Cuts the log so that nothing at or above `to` is left, and answers the new end: `to`, or the
-    /// base offset of the batch that `to` lies in.
-    ///
-    /// # Errors
-    /// When `to` is below the log's start, or the stream or directory takes nothing any more.
-    pub fn truncate(&self, to: Offset) -> Result<Offset, StreamError> {
-        Ok(to)
-    }
-
-    /// Moves the log's start forward to `to`. An older `to` changes nothing.
-    ///
-    /// # Errors
-    /// When `to` is above the log's end, or the stream or directory takes nothing any more.
-    pub fn move_start(&self, to: Offset) -> Result<Offset, StreamError> {
-        self.state.lock().log_start = to;
-        Ok(to)
+        self.state.lock().offsets()
     }
 
     /// The largest epoch at or below `epoch` that wrote here, and the end offset of what was written
     /// up to it: where a follower of that epoch may stay.
     pub fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        let _ = epoch;
-        None
+        let state = self.state.lock();
+        state.epochs.end_offset_for(epoch, state.log_end)
     }
 
     /// The epoch of the last batch.
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        self.state.lock().epoch
+        self.state.lock().epochs.latest().map(|latest| latest.epoch)
     }
 
-    /// How many bytes the log has, on disk and in memory.
-    pub fn bytes(&self) -> u64 {
-        self.state.lock().batches.iter().map(|(.., bytes)| bytes.len() as u64).sum()
+    /// Looks at the producers as of the log's end.
+    pub fn with_producers<T>(&self, look: impl FnOnce(&ProducerTable) -> T) -> T {
+        look(&self.state.lock().producers)
     }
 
     /// Whether an idempotent producer's batch comes next, was here before, or must not be.
     pub fn check_producer(&self, batch: &ProducerBatch, now: Timestamp) -> Verdict {
         self.state.lock().producers.check(batch, now)
+    }
+
+    /// How many bytes the log has, on disk and in memory.
+    pub fn bytes(&self) -> u64 {
+        self.state.lock().bytes()
+    }
+
+    /// Whether the stream was dropped.
+    pub fn is_gone(&self) -> bool {
+        self.state.lock().life == Life::Dropped
+    }
+
+    /// Whether acknowledged bytes of it were lost.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self.state.lock().life, Life::Damaged { .. })
+    }
+
+    /// A stream of which only files are left.
+    pub(crate) fn dropped(shared: &Arc<Shared>, id: StreamId) -> Arc<Self> {
+        let limits = shared.producer_limits();
+        let from = crate::format::Cursor::default();
+        let interval = shared.index_interval_bytes();
+        let settings = StreamSettings::default();
+        let stream =
+            Self::new(Arc::clone(shared), StreamState::begin(id, settings, limits, interval, from));
+        stream.state.lock().life = Life::Dropped;
+        stream
+    }
+
+    /// The stream is gone: what it holds in memory is let go, what is under way for it is void.
+    pub(crate) fn die(&self) {
+        let mut state = self.state.lock();
+        state.life = Life::Dropped;
+        state.generation += 1;
+        let tail = std::mem::take(&mut state.tail);
+        let unwritten = std::mem::take(&mut state.unwritten_bytes);
+        self.shared.budget.uncache(tail.cached_bytes());
+        self.shared.budget.release(unwritten);
+        for segment in &state.segments {
+            let name = crate::segment::SegmentName { stream: self.id, base: segment.base };
+            self.shared.files.forget(name);
+        }
+    }
+
+    /// The round in flight is durable. Answers the durable end when that moved.
+    pub(crate) fn complete_round(&self) -> Option<(StreamId, Offset)> {
+        let mut state = self.state.lock();
+        let end = state.ops.complete()?;
+        if !state.is_fsync() || state.life == Life::Dropped {
+            return None;
+        }
+        let moved = end > state.durable_end;
+        state.durable_end = state.durable_end.max(end);
+        state.flushed_end = state.durable_end;
+        let worth = state.unwritten_bytes >= self.shared.settings.fill_bytes_min;
+        if worth && !std::mem::replace(&mut state.ready, true) {
+            self.shared.queues.fills.push(self.me());
+        }
+        moved.then_some((self.id, end))
+    }
+
+    /// Whether a fill is under way.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.state.lock().filling
+    }
+
+    /// The lock, once no fill is under way.
+    pub(crate) fn lock_unfilling(&self) -> MutexGuard<'_, StreamState> {
+        let mut state = self.state.lock();
+        while state.filling {
+            self.fill_ended.wait(&mut state);
+        }
+        state
+    }
+
+    /// A fill ended.
+    pub(crate) fn notify_fill_ended(&self) {
+        self.fill_ended.notify_all();
+    }
+
+    /// Puts the stream into the queues where it has work, unless it stands there already.
+    pub(crate) fn queue(&self, state: &mut StreamState) {
+        if !state.ops.queued && state.ops.pending_bytes() > 0 {
+            state.ops.queued = true;
+            self.shared.queues.journal.push(self.me());
+        }
+        if !state.ready && !state.is_fsync() && state.tail.first_unwritten().is_some() {
+            state.ready = true;
+            self.shared.queues.straight.push(self.me());
+        }
+    }
+
+    pub(crate) fn me(&self) -> Arc<Self> {
+        self.me.upgrade().expect("whoever calls holds one")
+    }
+}
+
+/// The part of a batch's header that its producer's state is made of.
+pub(crate) fn producer_batch(header: &BatchHeader) -> ProducerBatch {
+    ProducerBatch {
+        producer: header.producer_id,
+        epoch: header.producer_epoch,
+        first: header.base_sequence,
+        last: header.last_sequence(),
+        base_offset: header.base_offset,
+        last_offset: header.last_offset(),
+        timestamp: header.max_timestamp,
     }
 }

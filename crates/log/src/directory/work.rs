@@ -1,0 +1,174 @@
+//! The work that threads do for a directory, one unit at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ottla_model::Timestamp;
+
+use super::shared::Shared;
+use super::{Lane, Step};
+use crate::error::Offline;
+use crate::journal::Wrote;
+use crate::segment::write_fill;
+use crate::stream::{FillTo, Stream};
+
+/// How long a checkpoint may be behind what happened, so that recovery stays short.
+const CHECKPOINT_AGE_MS_MAX: i64 = 10_000;
+
+impl Shared {
+    /// Does one unit of a lane's work.
+    pub(crate) fn step(&self, lane: Lane, now: Timestamp) -> Step {
+        if !self.health.is_online() {
+            return Step::default();
+        }
+        let result = match lane {
+            Lane::Journal => self.journal_step(now),
+            Lane::Straight => self.straight_step(),
+            Lane::Background => self.background_step(now),
+        };
+        let durable = std::mem::take(&mut *self.durable.lock());
+        match result {
+            Ok(worked) => Step { worked: worked || !durable.is_empty(), durable, failed: None },
+            Err(offline) => Step { worked: true, durable, failed: Some(offline) },
+        }
+    }
+
+    fn journal_step(&self, now: Timestamp) -> Result<bool, Offline> {
+        match self.journal().write_round(self, now)? {
+            Wrote::Round => Ok(true),
+            Wrote::Nothing => Ok(false),
+            Wrote::Blocked => {
+                self.queues.bell(Lane::Background).ring();
+                Ok(false)
+            }
+        }
+    }
+
+    /// Brings one relaxed stream's newest bytes into the kernel's hands.
+    fn straight_step(&self) -> Result<bool, Offline> {
+        let Some(stream) = self.queues.straight.pop() else { return Ok(false) };
+        let filled = self.fill(&stream, FillTo::Rest)?;
+        let mut state = stream.state.lock();
+        state.ready = !state.is_fsync() && state.tail.first_unwritten().is_some();
+        if state.ready {
+            drop(state);
+            self.queues.straight.push(stream);
+        }
+        Ok(filled)
+    }
+
+    /// Fills one stretch of a stream's tail into its segment; answers whether there was one.
+    pub(crate) fn fill(&self, stream: &Arc<Stream>, to: FillTo) -> Result<bool, Offline> {
+        let plan = stream.state.lock().plan_fill(to, self.settings.fill_bytes_max);
+        let Some(plan) = plan else { return Ok(false) };
+        let mut scratch = self.take_scratch();
+        let result = write_fill(&self.files, &plan, &mut scratch);
+        self.give_scratch(scratch);
+        let judged = self.judge("filling a segment", result);
+        let mut state = stream.state.lock();
+        let cached = state.end_fill(&plan, judged == Ok(true));
+        if !state.is_fsync() && state.contained.end > state.durable_end {
+            state.durable_end = state.contained.end;
+            self.relaxed_written.store(true, Ordering::Release);
+            self.durable.lock().push((stream.id(), state.durable_end));
+        }
+        let newly_cached = cached > 0 && !std::mem::replace(&mut state.cached, true);
+        drop(state);
+        stream.notify_fill_ended();
+        if newly_cached {
+            self.cached.lock().push_back(Arc::clone(stream));
+        }
+        self.budget.cache(cached);
+        self.counters.fills.add(1);
+        self.counters.fill_bytes.add(plan.upto - plan.from);
+        self.evict();
+        judged
+    }
+
+    fn background_step(&self, now: Timestamp) -> Result<bool, Offline> {
+        if self.remove_garbage()? {
+            return Ok(true);
+        }
+        if let Some(last) = self.journal().wants_free(self) {
+            return self.evacuate(last, now);
+        }
+        if let Some(stream) = self.queues.fills.pop() {
+            self.fill_ready(&stream)?;
+            return Ok(true);
+        }
+        if self.budget.is_pressed() && self.fill_forced()? {
+            return Ok(true);
+        }
+        self.look_at_room();
+        if self.checkpoint_is_due(now) {
+            return self.checkpoint(now, false);
+        }
+        self.flush_relaxed(now)
+    }
+
+    /// Fills a stream that has enough to be worth it.
+    fn fill_ready(&self, stream: &Arc<Stream>) -> Result<(), Offline> {
+        let filled = self.fill(stream, FillTo::Blocks)?;
+        let mut state = stream.state.lock();
+        let again = filled && state.unwritten_bytes >= self.settings.fill_bytes_min;
+        state.ready = again && state.is_fsync();
+        if state.ready {
+            drop(state);
+            self.queues.fills.push(Arc::clone(stream));
+        }
+        Ok(())
+    }
+
+    /// Memory is wanted: fills whatever there is, whole blocks first. Answers whether that was
+    /// anything.
+    fn fill_forced(&self) -> Result<bool, Offline> {
+        for to in [FillTo::Blocks, FillTo::Rest] {
+            let mut filled = false;
+            for stream in self.all_streams() {
+                if !self.health.is_online() {
+                    return Ok(false);
+                }
+                let waits = stream.state.lock().unwritten_bytes > 0;
+                if waits && self.fill(&stream, to)? {
+                    self.counters.forced_fills.add(1);
+                    filled = true;
+                }
+            }
+            if filled && !self.budget.is_pressed() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Journal space is wanted: brings every stream that has operations up to the round `last` past
+    /// it, and makes a checkpoint that says so.
+    ///
+    /// No stream needs journal space to get there: less than a block is padded, and carried only when
+    /// the stream goes on. So a full journal always sets itself free.
+    fn evacuate(&self, last: u64, now: Timestamp) -> Result<bool, Offline> {
+        for stream in self.all_streams() {
+            while stream.state.lock().needs_round_upto(last) {
+                if !self.fill(&stream, FillTo::Rest)? {
+                    // A fill by another thread, or a full disk: the next step tries again.
+                    break;
+                }
+                self.counters.forced_fills.add(1);
+            }
+        }
+        let done = self.checkpoint(now, false)?;
+        // Whoever found the journal full is let in again.
+        self.queues.journal.bell.ring();
+        Ok(done)
+    }
+
+    fn checkpoint_is_due(&self, now: Timestamp) -> bool {
+        let rotated = self.journal().take_rotated();
+        let waits = self.files.garbage.lock().waits();
+        let log = self.checkpoints.lock();
+        let behind = log.next_sequence != self.journal().next_sequence()
+            || self.relaxed_written.load(Ordering::Acquire);
+        let age = now.0.saturating_sub(log.made_at.0);
+        rotated || waits || (behind && !(0..CHECKPOINT_AGE_MS_MAX).contains(&age))
+    }
+}

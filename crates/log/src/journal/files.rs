@@ -1,0 +1,113 @@
+//! The files of the journal: those in use, in the order of their rounds, and those that are free.
+
+use std::collections::VecDeque;
+
+use crate::format::JournalPlace;
+
+/// One file of the journal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct JournalFile {
+    /// Its number, which is its name.
+    pub(crate) number: u32,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// The sequence of its first round. Nothing was written to it yet when that is still to come.
+    pub(crate) first: u64,
+}
+
+/// The files of the journal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct JournalFiles {
+    /// In use; the last one is written to. Never empty.
+    live: VecDeque<JournalFile>,
+    free: Vec<JournalFile>,
+    /// Whether a file was completed since a checkpoint last looked.
+    pub(crate) rotated: bool,
+    /// Whether a round waits for a file to be set free.
+    pub(crate) blocked: bool,
+}
+
+impl JournalFiles {
+    /// These files are in use, oldest first, and these are free.
+    pub(crate) fn new(live: VecDeque<JournalFile>, free: Vec<JournalFile>) -> Self {
+        assert!(!live.is_empty(), "a journal has a file to write to");
+        Self { live, free, rotated: false, blocked: false }
+    }
+
+    /// The file that is written to.
+    pub(crate) fn current(&self) -> JournalFile {
+        *self.live.back().expect("there is always one")
+    }
+
+    /// The number that the next file gets.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.current().number.checked_add(1).expect("fewer than 2^32 journal files are ever used")
+    }
+
+    /// Takes a free file of at least `bytes`.
+    pub(crate) fn take_free(&mut self, bytes: u64) -> Option<JournalFile> {
+        let at = self.free.iter().position(|file| file.bytes >= bytes)?;
+        Some(self.free.swap_remove(at))
+    }
+
+    /// Takes any free file.
+    pub(crate) fn take_any_free(&mut self) -> Option<JournalFile> {
+        self.free.pop()
+    }
+
+    /// This file is written to from here on.
+    pub(crate) fn rotate_to(&mut self, file: JournalFile) {
+        self.live.push_back(file);
+        self.rotated = true;
+        self.blocked = false;
+    }
+
+    /// Where replay must begin that needs no round before `sequence`: the start of the file that
+    /// holds it, or of the one that will.
+    pub(crate) fn place_of(&self, sequence: u64) -> JournalPlace {
+        let at = self.live.partition_point(|file| file.first <= sequence).max(1) - 1;
+        let file = self.live[at];
+        JournalPlace { sequence: file.first, file: file.number }
+    }
+
+    /// Files before the one at `place` are free.
+    pub(crate) fn release_before(&mut self, place: JournalPlace) {
+        while self.live.len() > 1 && self.live[0].number < place.file {
+            let file = self.live.pop_front().expect("there are two");
+            self.free.push(file);
+        }
+    }
+
+    /// Planted bug 61: the oldest file is free although it is needed.
+    pub(crate) fn release_oldest(&mut self) {
+        if self.live.len() > 1 {
+            let file = self.live.pop_front().expect("there are two");
+            self.free.push(file);
+        }
+    }
+
+    /// The last round of the oldest file, when no file is free and there is no room for another, or
+    /// three quarters of what the journal may have are in use.
+    pub(crate) fn wants_free(&self, bytes_max: u64) -> Option<u64> {
+        let next = self.live.get(1)?;
+        let scarce = self.blocked
+            || self.live_bytes() > bytes_max / 4 * 3
+            || (self.free.is_empty() && self.total_bytes() + self.current().bytes > bytes_max);
+        scarce.then(|| next.first - 1)
+    }
+
+    /// Whether there is no file but the one that is written to.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.live.len() == 1 && self.free.is_empty()
+    }
+
+    /// Bytes of the files in use.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.live.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Bytes of all files.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.live_bytes() + self.free.iter().map(|file| file.bytes).sum::<u64>()
+    }
+}

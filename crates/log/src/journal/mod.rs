@@ -1,0 +1,118 @@
+//! The journal: one per directory, written round by round, in files that are used again in turn.
+//!
+//! Invariants (L13):
+//! - one round is in flight at a time; its operations are acknowledged when its write returned;
+//! - rounds are numbered without a gap, and follow one another within a file and from a file to that
+//!   of the next number; a round never lies across two files;
+//! - a file is used again only after a checkpoint is durable that needs none of its rounds. It gets
+//!   the next number then, and its new name is durable before anything in it counts, so that the
+//!   order of names is the order of rounds.
+
+mod files;
+mod writer;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ottla_model::Timestamp;
+use parking_lot::Mutex;
+
+use crate::directory::Shared;
+use crate::error::Offline;
+use crate::format::JournalPlace;
+
+pub(crate) use files::{JournalFile, JournalFiles};
+pub(crate) use writer::{Writer, WriterStart, make_journal_file};
+
+/// What came of an attempt to write a round.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Wrote {
+    /// A round.
+    Round,
+    /// Nothing: there were no operations.
+    Nothing,
+    /// Nothing: the journal has no room until something is filled.
+    Blocked,
+}
+
+/// The journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    /// Held while a round is gathered and written.
+    writer: Mutex<Writer>,
+    /// Which files there are. Never held during I/O.
+    files: Mutex<JournalFiles>,
+    /// The sequence of the next round that is gathered.
+    next_sequence: AtomicU64,
+}
+
+impl Journal {
+    /// A journal whose next round goes where `writer` says.
+    pub(crate) fn new(writer: Writer, files: JournalFiles, next_sequence: u64) -> Self {
+        Self {
+            writer: Mutex::new(writer),
+            files: Mutex::new(files),
+            next_sequence: AtomicU64::new(next_sequence),
+        }
+    }
+
+    /// Every operation that was not gathered by now goes into this round or a later one.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next_sequence.load(Ordering::Acquire)
+    }
+
+    /// Gathers what is there into a round and writes it, on this thread.
+    pub(crate) fn write_round(&self, shared: &Shared, now: Timestamp) -> Result<Wrote, Offline> {
+        let mut writer = self.writer.lock();
+        if !writer.has_round() {
+            let sequence = self.next_sequence();
+            writer.gather(shared, sequence);
+            if !writer.has_round() {
+                return Ok(Wrote::Nothing);
+            }
+            self.next_sequence.store(sequence + 1, Ordering::Release);
+        }
+        writer.write(shared, &self.files, now)
+    }
+
+    /// Writes rounds until everything is durable that was queued when this was called.
+    pub(crate) fn drain(&self, shared: &Shared, now: Timestamp) -> Result<Wrote, Offline> {
+        loop {
+            match self.write_round(shared, now)? {
+                Wrote::Round => {}
+                other => return Ok(other),
+            }
+        }
+    }
+
+    /// Where replay must begin that needs no round before `sequence`.
+    pub(crate) fn place_of(&self, sequence: u64) -> JournalPlace {
+        self.files.lock().place_of(sequence)
+    }
+
+    /// A checkpoint is durable that begins replay at `place`: earlier files may be used again.
+    pub(crate) fn release_before(&self, place: JournalPlace) {
+        self.files.lock().release_before(place);
+    }
+
+    /// The last round of the oldest file in use, when files should be set free: fills and a
+    /// checkpoint then have to bring all streams past it.
+    pub(crate) fn wants_free(&self, shared: &Shared) -> Option<u64> {
+        self.files.lock().wants_free(shared.settings.journal_bytes_max)
+    }
+
+    /// Whether a file was completed since the last checkpoint.
+    pub(crate) fn take_rotated(&self) -> bool {
+        std::mem::take(&mut self.files.lock().rotated)
+    }
+
+    /// Lets go of the streams of a round that was never written.
+    pub(crate) fn let_go(&self) {
+        self.writer.lock().let_go();
+    }
+
+    /// Bytes of files in use, and of all files.
+    pub(crate) fn bytes(&self) -> (u64, u64) {
+        let files = self.files.lock();
+        (files.live_bytes(), files.total_bytes())
+    }
+}

@@ -1,0 +1,218 @@
+//! The files of all segments: made, opened, kept open within a bound, removed.
+//!
+//! Invariants:
+//! - a segment's file and its directory have durable names before anything is written into it;
+//! - no more than `handles_max` files are held open here; whoever uses one longer has it by `Arc`;
+//! - a file is removed only after a checkpoint that does not name it is durable, and making a file
+//!   of the same name calls that off: both happen under the names' lock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_model::{Offset, StreamId};
+use parking_lot::Mutex;
+
+use super::garbage::Garbage;
+use crate::format::names::{SegmentFile, segment_path, stream_path};
+use crate::index::SparseIndex;
+use crate::storage::{self, Access, Intent, OpenMode, Storage, StorageFile, make_dirs};
+
+/// Most indexes of closed segments that are kept in memory. Each is at most a few MiB.
+const INDEXES_MAX: usize = 64;
+
+/// A segment, by name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct SegmentName {
+    pub(crate) stream: StreamId,
+    pub(crate) base: Offset,
+}
+
+impl SegmentName {
+    /// The path of one of its files.
+    pub(crate) fn path(self, file: SegmentFile) -> String {
+        segment_path(self.stream, self.base, file)
+    }
+}
+
+/// How a segment's file is used.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Use {
+    /// Read, through the page cache.
+    Read,
+    /// Written past the page cache.
+    Direct,
+    /// Written through the page cache.
+    Buffered,
+}
+
+impl Use {
+    const fn mode(self, intent: Intent) -> OpenMode {
+        match self {
+            Self::Read => OpenMode::READ,
+            Self::Direct => OpenMode { intent, access: Access::Direct },
+            Self::Buffered => OpenMode { intent, access: Access::Buffered },
+        }
+    }
+}
+
+/// Files held open, the longest unused first to go.
+#[derive(Debug, Default)]
+struct Handles {
+    files: BTreeMap<(SegmentName, Use), (u64, Arc<dyn StorageFile>)>,
+    by_use: BTreeMap<u64, (SegmentName, Use)>,
+    clock: u64,
+}
+
+/// The files of all segments.
+#[derive(Debug)]
+pub(crate) struct SegmentFiles {
+    data: Arc<dyn Storage>,
+    handles_max: usize,
+    handles: Mutex<Handles>,
+    indexes: Mutex<BTreeMap<SegmentName, Arc<SparseIndex>>>,
+    /// What is to be removed. Its lock is the names' lock.
+    pub(crate) garbage: Mutex<Garbage>,
+    skip_dirsync: bool,
+}
+
+impl SegmentFiles {
+    /// The files in `data`. `skip_dirsync` plants bug 4.
+    pub(crate) fn new(data: Arc<dyn Storage>, handles_max: usize, skip_dirsync: bool) -> Self {
+        Self {
+            data,
+            handles_max: handles_max.max(1),
+            handles: Mutex::default(),
+            indexes: Mutex::default(),
+            garbage: Mutex::default(),
+            skip_dirsync,
+        }
+    }
+
+    /// The storage that they are in.
+    pub(crate) fn data(&self) -> &dyn Storage {
+        &*self.data
+    }
+
+    /// How many files are held open.
+    pub(crate) fn open_count(&self) -> usize {
+        self.handles.lock().files.len()
+    }
+
+    /// A segment's file, opened or as it was left open.
+    pub(crate) fn open(
+        &self,
+        name: SegmentName,
+        purpose: Use,
+    ) -> storage::Result<Arc<dyn StorageFile>> {
+        if let Some(file) = self.handles.lock().get(name, purpose) {
+            return Ok(file);
+        }
+        let path = name.path(SegmentFile::Log);
+        let file = self.data.open(&path, purpose.mode(Intent::ReadWrite))?;
+        self.handles.lock().put(name, purpose, &file, self.handles_max);
+        Ok(file)
+    }
+
+    /// Makes a segment's file, empty, its name durable, and beside it the producers as of its base
+    /// offset where there are any.
+    pub(crate) fn make(
+        &self,
+        name: SegmentName,
+        purpose: Use,
+        producers: Option<&[u8]>,
+    ) -> storage::Result<Arc<dyn StorageFile>> {
+        let mut garbage = self.garbage.lock();
+        garbage.call_off(name);
+        let dir = stream_path(name.stream);
+        if self.skip_dirsync {
+            let _ = self.data.create_dir("streams");
+            let _ = self.data.create_dir(&dir);
+        } else {
+            make_dirs(&*self.data, &dir)?;
+        }
+        self.put_producers(name, producers)?;
+        let path = name.path(SegmentFile::Log);
+        let file = self.data.open(&path, purpose.mode(Intent::Create))?;
+        file.set_len(0)?;
+        if !self.skip_dirsync {
+            self.data.sync_dir(&dir)?;
+        }
+        self.handles.lock().put(name, purpose, &file, self.handles_max);
+        Ok(file)
+    }
+
+    /// SUBTLE: a file of this name may be left from a segment that was cut away before a crash. Its
+    /// producers would be those of another history, so it goes even when there is none to replace it.
+    fn put_producers(&self, name: SegmentName, producers: Option<&[u8]>) -> storage::Result<()> {
+        let path = name.path(SegmentFile::Producers);
+        let Some(bytes) = producers else {
+            return match self.data.remove_file(&path) {
+                Err(error) if !error.is_not_found() => Err(error),
+                _ => Ok(()),
+            };
+        };
+        let file = self.data.open(&path, OpenMode::CREATE)?;
+        file.set_len(0)?;
+        file.write_at(0, bytes)?;
+        file.sync_with_metadata()
+    }
+
+    /// Writes the index of a closed segment beside it. A hint: nothing waits for it to be durable.
+    pub(crate) fn put_index(&self, name: SegmentName, bytes: &[u8]) -> storage::Result<()> {
+        let file = self.data.open(&name.path(SegmentFile::Index), OpenMode::CREATE)?;
+        file.set_len(0)?;
+        file.write_at(0, bytes)
+    }
+
+    /// The index of a closed segment that was loaded before.
+    pub(crate) fn index(&self, name: SegmentName) -> Option<Arc<SparseIndex>> {
+        self.indexes.lock().get(&name).cloned()
+    }
+
+    /// Keeps a loaded index, in place of another when there are too many.
+    pub(crate) fn keep_index(&self, name: SegmentName, index: Arc<SparseIndex>) {
+        let mut indexes = self.indexes.lock();
+        while indexes.len() >= INDEXES_MAX {
+            indexes.pop_first();
+        }
+        indexes.insert(name, index);
+    }
+
+    /// Forgets what is held of a segment that was cut or goes away.
+    pub(crate) fn forget(&self, name: SegmentName) {
+        self.indexes.lock().remove(&name);
+        self.handles.lock().remove(name);
+    }
+}
+
+impl Handles {
+    fn get(&mut self, name: SegmentName, purpose: Use) -> Option<Arc<dyn StorageFile>> {
+        let (stamp, file) = self.files.get_mut(&(name, purpose))?;
+        self.by_use.remove(stamp);
+        self.clock += 1;
+        *stamp = self.clock;
+        self.by_use.insert(self.clock, (name, purpose));
+        Some(Arc::clone(file))
+    }
+
+    fn put(&mut self, name: SegmentName, purpose: Use, file: &Arc<dyn StorageFile>, max: usize) {
+        self.clock += 1;
+        let entry = (self.clock, Arc::clone(file));
+        if let Some((stamp, _)) = self.files.insert((name, purpose), entry) {
+            self.by_use.remove(&stamp);
+        }
+        self.by_use.insert(self.clock, (name, purpose));
+        while self.files.len() > max {
+            let (_, oldest) = self.by_use.pop_first().expect("each file has its place");
+            self.files.remove(&oldest);
+        }
+    }
+
+    fn remove(&mut self, name: SegmentName) {
+        for purpose in [Use::Read, Use::Direct, Use::Buffered] {
+            if let Some((stamp, _)) = self.files.remove(&(name, purpose)) {
+                self.by_use.remove(&stamp);
+            }
+        }
+    }
+}

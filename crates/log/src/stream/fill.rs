@@ -1,0 +1,134 @@
+//! Moving the tail into segments: what to write next, and what holds once it is written.
+//!
+//! SUBTLE: what may happen while a fill is under way, and why it does no harm:
+//! - *append*: the fill wrote a range that ends before. If it ended within a block (it was to bring
+//!   the stream to rest), that block will be written again with the new batch in it, so only the
+//!   blocks before it count as written: the block's bytes are still unwritten, and in the journal.
+//! - *roll*: the same; the range now belongs to a closed segment, whose last block is never written
+//!   again. Then the end counts.
+//! - *truncation*: the generation differs, and the result is void. What was written lies beyond
+//!   `written`, where nobody looks, and is written over by the next fill, which begins only after
+//!   this one ended (`filling`). It cannot lie before: `written` only shrinks to the cut, and a block
+//!   below the cut that was written again holds the same bytes up to it.
+//! - *a moved start, retention*: only closed segments that are wholly written go.
+//! - *drop*: the result is void. The directory is removed only when no fill is under way.
+
+use bytes::Bytes;
+use ottla_model::Offset;
+use ottla_model::limits::BLOCK_BYTES;
+
+use super::producer_batch;
+use super::state::{Life, StreamState};
+use super::tail::Piece;
+use crate::segment::{FillPlan, Segment, SegmentName, block_start};
+
+/// How far a fill goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FillTo {
+    /// Whole blocks only; the rest of less than a block waits for more.
+    Blocks,
+    /// Everything, the last block padded: the stream then rests.
+    Rest,
+}
+
+impl StreamState {
+    /// Plans a fill of at most about `bytes_max`, and marks it as under way. `None` when there is
+    /// nothing to write.
+    pub(crate) fn plan_fill(&mut self, to: FillTo, bytes_max: u64) -> Option<FillPlan> {
+        if self.filling || self.life == Life::Dropped {
+            return None;
+        }
+        let base = self.tail.first_unwritten()?.segment;
+        let buffered = !self.is_fsync();
+        let pieces: Vec<&Piece> = self
+            .tail
+            .unwritten()
+            .take_while(|piece| piece.segment == base && self.may_be_written(piece.op))
+            .collect();
+        let end = pieces.last()?.end();
+        let (from, closed, bytes) = {
+            let segment = self.segment(base)?;
+            (segment.written, base != self.active().base, segment.bytes)
+        };
+        let everything = end == bytes && (closed || buffered || to == FillTo::Rest);
+        let exact = if everything { end } else { block_start(end) };
+        // A large fill is done in parts; only the last may end within a block.
+        let bound = from + bytes_max.next_multiple_of(BLOCK_BYTES).max(BLOCK_BYTES);
+        let upto = if buffered { batch_end_below(&pieces, bound) } else { exact.min(bound) };
+        if upto <= from {
+            return None;
+        }
+        let parts: Vec<Bytes> = pieces.iter().flat_map(|piece| piece.range(from, upto)).collect();
+        let segment = self.segment(base).expect("it was there");
+        let plan = FillPlan {
+            name: SegmentName { stream: self.id, base },
+            generation: self.generation,
+            from,
+            upto,
+            parts,
+            make: !segment.made,
+            producers: segment.producers.clone(),
+            buffered,
+        };
+        self.filling = true;
+        Some(plan)
+    }
+
+    /// The planned bytes are in the file, or they could not be written. Answers how many bytes of
+    /// the tail became cached.
+    pub(crate) fn end_fill(&mut self, plan: &FillPlan, written: bool) -> u64 {
+        self.filling = false;
+        if let Some(segment) = self.segment_mut(plan.name.base).filter(|_| written) {
+            // True whatever happened since: the file is there, and has unsynced bytes.
+            segment.made = true;
+            segment.dirty = true;
+            segment.producers = None;
+        }
+        if !written || plan.generation != self.generation || self.life == Life::Dropped {
+            return 0;
+        }
+        let closed = plan.name.base != self.active().base;
+        let segment = self.segment_mut(plan.name.base).expect("only truncations remove it");
+        let all = plan.upto == segment.bytes;
+        let whole = plan.buffered || closed || all || plan.upto.is_multiple_of(BLOCK_BYTES);
+        segment.written = if whole { plan.upto } else { block_start(plan.upto) };
+        let upto = segment.written;
+        self.advance_contained(plan.name.base, upto)
+    }
+
+    /// Takes in that `segment` is in its file up to `upto`. Answers how many bytes became cached.
+    pub(super) fn advance_contained(&mut self, segment: Offset, upto: u64) -> u64 {
+        let mut cached = 0;
+        for piece in self.tail.mark_written(segment, upto) {
+            cached += piece.len();
+            if piece.is_batch() {
+                let header = piece.header();
+                self.contained.end = piece.next;
+                if header.is_idempotent() {
+                    // When it was last seen is told by the table as of the log's end, if at all.
+                    let seen = self.producers.get(header.producer_id).map(|state| state.last_seen);
+                    let seen = seen.unwrap_or(header.max_timestamp);
+                    self.contained.producers.record(&producer_batch(&header), seen);
+                }
+            }
+        }
+        self.unwritten_bytes -= cached;
+        match self.tail.first_unwritten().map(|piece| piece.op) {
+            Some(op) => self.ops.forget_before(op),
+            None => self.ops.forget_places(),
+        }
+        cached
+    }
+
+    pub(super) fn segment(&self, base: Offset) -> Option<&Segment> {
+        let at = self.segments.binary_search_by_key(&base, |segment| segment.base).ok()?;
+        self.segments.get(at)
+    }
+}
+
+/// The end of the last batch that ends at or before `bound`; of the first one when all are larger.
+fn batch_end_below(pieces: &[&Piece], bound: u64) -> u64 {
+    let ends = pieces.iter().map(|piece| piece.end());
+    let fit = ends.clone().take_while(|end| *end <= bound).last();
+    fit.or_else(|| ends.clone().next()).unwrap_or(0)
+}

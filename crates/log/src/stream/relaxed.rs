@@ -1,0 +1,151 @@
+//! What a stream cannot do through the journal alone: cutting a relaxed one, and changing durability.
+//!
+//! SUBTLE: a relaxed stream's appends are not in the journal; recovery finds them by walking its file
+//! from where the checkpoint says. So whatever must not be found there any more has to go from the
+//! file, and a checkpoint has to say so, before anything is appended again. While that goes on the
+//! stream is frozen: it takes nothing. These changes are rare, and their caller waits for the disk.
+//!
+//! Cutting, with a crash after each step: (1) the truncation is in the journal, durable: replay walks
+//! the file and cuts it at the same place; (2) the file is cut and synced: replay finds nothing more
+//! to cut; (3) a checkpoint contains it: replay skips it.
+
+use ottla_model::{Durability, Offset, Timestamp};
+
+use super::state::StreamState;
+use super::{FillTo, Stream};
+use crate::directory::CheckpointLog;
+use crate::error::StreamError;
+use crate::format::Operation;
+use crate::journal::Wrote;
+use crate::segment::{SegmentName, Use};
+use crate::storage;
+
+impl Stream {
+    /// Brings the stream to another durability: everything up to its end is written and synced, and
+    /// a checkpoint says so.
+    pub(super) fn change_durability(&self, durability: Durability) -> Result<(), StreamError> {
+        self.frozen(|stream| {
+            stream.write_out()?;
+            let before = stream.set_durability(durability);
+            let mut log = stream.shared.checkpoints.lock();
+            let made = stream.checkpoint_now(&mut log);
+            drop(log);
+            if made.is_err() {
+                stream.set_durability(before);
+                return made;
+            }
+            let mut state = stream.state.lock();
+            state.durable_end = state.log_end;
+            state.flushed_end = state.log_end;
+            Ok(())
+        })
+    }
+
+    fn set_durability(&self, durability: Durability) -> Durability {
+        std::mem::replace(&mut self.state.lock().settings.durability, durability)
+    }
+
+    /// Cuts a relaxed stream.
+    ///
+    /// SUBTLE: the checkpoints' lock is held throughout, so that no other checkpoint places the stream
+    /// after the truncation while the file still has what was cut.
+    pub(crate) fn truncate_relaxed(&self, to: Offset) -> Result<Offset, StreamError> {
+        self.frozen(|stream| {
+            stream.write_out()?;
+            let Some((cut, _)) = stream.plan_cut(to)? else {
+                return Ok(stream.offsets().log_end);
+            };
+            let end = cut.end;
+            let mut log = stream.shared.checkpoints.lock();
+            {
+                let mut state = stream.lock_unfilling();
+                state.ops.push(Operation::Truncate { to: end }, end);
+                stream.queue(&mut state);
+                stream.apply_cut(&mut state, cut);
+            }
+            stream.drain_journal(log.made_at)?;
+            stream.cut_file().map_err(|error| stream.failed(&error))?;
+            stream.checkpoint_now(&mut log)?;
+            Ok(end)
+        })
+    }
+
+    /// Runs `change` while the stream takes no appends.
+    fn frozen<T>(
+        &self,
+        change: impl FnOnce(&Self) -> Result<T, StreamError>,
+    ) -> Result<T, StreamError> {
+        {
+            let mut state = self.state.lock();
+            state.check_live()?;
+            if std::mem::replace(&mut state.frozen, true) {
+                let why = "it is being changed already".to_owned();
+                return Err(StreamError::Storage { stream: self.id, why });
+            }
+        }
+        let result = change(self);
+        self.state.lock().frozen = false;
+        result
+    }
+
+    /// Brings everything into files.
+    fn write_out(&self) -> Result<(), StreamError> {
+        let now = self.shared.checkpoints.lock().made_at;
+        self.drain_journal(now)?;
+        while self.state.lock().tail.first_unwritten().is_some() {
+            drop(self.lock_unfilling());
+            if !self.shared.fill(&self.me(), FillTo::Rest)? && !self.is_filling() {
+                let why = "its bytes could not be written out".to_owned();
+                return Err(StreamError::Storage { stream: self.id, why });
+            }
+        }
+        Ok(())
+    }
+
+    fn drain_journal(&self, now: Timestamp) -> Result<(), StreamError> {
+        match self.shared.journal().drain(&self.shared, now)? {
+            Wrote::Blocked => {
+                let why = "the journal is full; try again".to_owned();
+                Err(StreamError::Storage { stream: self.id, why })
+            }
+            Wrote::Round | Wrote::Nothing => Ok(()),
+        }
+    }
+
+    fn checkpoint_now(&self, log: &mut CheckpointLog) -> Result<(), StreamError> {
+        let now = log.made_at;
+        if self.shared.checkpoint_locked(log, now, false)? {
+            return Ok(());
+        }
+        let why = "the disk is full".to_owned();
+        Err(StreamError::Storage { stream: self.id, why })
+    }
+
+    /// Cuts the active segment's file at the log's end.
+    pub(crate) fn cut_file(&self) -> storage::Result<()> {
+        let (base, bytes, made) = {
+            let state = self.state.lock();
+            (state.active().base, state.active().bytes, state.active().made)
+        };
+        if !made {
+            return Ok(());
+        }
+        let name = SegmentName { stream: self.id, base };
+        let file = self.shared.files.open(name, Use::Buffered)?;
+        file.set_len(bytes)?;
+        file.sync_with_metadata()
+    }
+
+    fn failed(&self, error: &storage::StorageError) -> StreamError {
+        self.shared.health.fail(format!("cutting a segment failed: {error}")).into()
+    }
+}
+
+impl StreamState {
+    /// Whether operations up to this round are only in the journal.
+    pub(crate) fn needs_round_upto(&self, last: u64) -> bool {
+        let first = self.tail.first_unwritten();
+        let place = first.and_then(|piece| self.ops.place_of(piece.op));
+        place.is_some_and(|place| place.sequence <= last)
+    }
+}
