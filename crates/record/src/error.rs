@@ -97,9 +97,6 @@ pub enum BatchError {
     /// A client sent a control batch.
     #[error("control batches are written by brokers only; clear the control attribute")]
     ControlFromClient,
-    /// A client sent a batch whose timestamps claim to be the leader's.
-    #[error("only a broker may set the timestamp type to LogAppendTime; send CreateTime")]
-    AppendTimeFromClient,
     /// A producer id without an epoch or sequence, or a transaction without a producer id.
     #[error(
         "producer id {producer_id}, epoch {producer_epoch} and sequence {base_sequence} do not go \
@@ -219,7 +216,6 @@ impl Answers for BatchError {
             | Self::LastOffset { .. }
             | Self::Offsets { .. }
             | Self::ControlFromClient
-            | Self::AppendTimeFromClient
             | Self::Producer { .. }
             | Self::Codec { .. }
             | Self::Decompression { .. }
@@ -243,7 +239,6 @@ impl Answers for BatchError {
             | Self::LastOffset { .. }
             | Self::Offsets { .. }
             | Self::ControlFromClient
-            | Self::AppendTimeFromClient
             | Self::Producer { .. }
             | Self::Codec { .. }
             | Self::Decompression { .. }

@@ -5,7 +5,7 @@ use ottla_model::limits;
 /// Who sends the batch, which decides what it may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Origin {
-    /// A producer: no control batches, no append timestamps, offsets without gaps.
+    /// A producer: no control batches, offsets without gaps, and its own timestamps.
     #[default]
     Client,
     /// The cluster itself, which checked the batch when it came: its leader, or this broker.

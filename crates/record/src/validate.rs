@@ -4,7 +4,8 @@
 //! - it is exactly one batch, in format 2, and its CRC fits;
 //! - its sizes and counts are within the rules, and its header's numbers fit each other;
 //! - unless the rules trust its producer, every record was walked: well-formed, offset deltas 0, 1,
-//!   2 and so on, a key where one is needed, and `max_timestamp` is the largest of their timestamps.
+//!   2 and so on, a key where one is needed, and `max_timestamp` is the largest of their timestamps
+//!   (a client's wrong one is put right).
 //!
 //! Plain records are walked as well as compressed ones, as Kafka does for this format. CRC and
 //! header alone would let a buggy client write a batch at which every consumer of the partition
@@ -89,7 +90,11 @@ pub fn validate_with(
         }
         false => header.max_timestamp,
     };
-    Ok(with_max_timestamp(CheckedBatch { header, bytes }, max_timestamp))
+    let checked = CheckedBatch { header, bytes };
+    match rules.origin {
+        Origin::Client => Ok(with_timestamps(checked, max_timestamp)),
+        Origin::Cluster => Ok(checked),
+    }
 }
 
 fn walks(compression: Compression, rules: &BatchRules) -> bool {
@@ -145,9 +150,6 @@ fn check_client(header: &BatchHeader) -> Result<(), BatchError> {
     if header.is_control() {
         return Err(BatchError::ControlFromClient);
     }
-    if header.timestamp_type() == TimestampType::LogAppendTime {
-        return Err(BatchError::AppendTimeFromClient);
-    }
     check_producer(header)
 }
 
@@ -189,15 +191,14 @@ fn check_records(
     Ok(largest)
 }
 
-/// Some clients leave `max_timestamp` at -1. Kafka's leader puts it right, and so does this one,
-/// because look-ups by time and retention rely on it. It lies within the CRC, so this copies the
-/// batch; what comes from the cluster is left alone.
-fn with_max_timestamp(batch: CheckedBatch, max_timestamp: Timestamp) -> CheckedBatch {
-    let wrong = batch.header.max_timestamp != max_timestamp;
-    if wrong && batch.header.timestamp_type() == TimestampType::CreateTime {
-        let attributes = batch.header.attributes;
-        let (head, rest, header) = restamp_timestamps(&batch, attributes, max_timestamp);
-        return CheckedBatch { header, bytes: [&head[..], &rest[..]].concat().into() };
+/// Some clients leave `max_timestamp` at -1, and forwarders send batches on whose timestamps another
+/// leader has set. Kafka's leader puts both right, and so does this one, because look-ups by time and
+/// retention rely on them. They lie within the CRC, so this copies the batch.
+fn with_timestamps(batch: CheckedBatch, max_timestamp: Timestamp) -> CheckedBatch {
+    let attributes = batch.header.attributes.with_timestamp_type(TimestampType::CreateTime);
+    if batch.header.max_timestamp == max_timestamp && batch.header.attributes == attributes {
+        return batch;
     }
-    batch
+    let (head, rest, header) = restamp_timestamps(&batch, attributes, max_timestamp);
+    CheckedBatch { header, bytes: [&head[..], &rest[..]].concat().into() }
 }

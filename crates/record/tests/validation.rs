@@ -180,10 +180,6 @@ fn attributes_and_producers() {
         expect!["compression codec 5 is unknown; use none, gzip, snappy, lz4 or zstd"],
     );
     check_changed(
-        attributes(1 << 3),
-        expect!["only a broker may set the timestamp type to LogAppendTime; send CreateTime"],
-    );
-    check_changed(
         attributes(1 << 5),
         expect!["control batches are written by brokers only; clear the control attribute"],
     );
@@ -297,6 +293,21 @@ fn a_wrong_max_timestamp_is_put_right() {
         let checked = validate(sealed(batch), &BatchRules::default()).unwrap();
         assert_eq!(checked.header().max_timestamp, Timestamp(1002));
         assert_eq!(checked.bytes(), &right, "and nothing else changed");
+    }
+}
+
+#[test]
+fn another_leaders_append_time_is_taken_off() {
+    for compression in Compression::ALL {
+        let right = good(compression);
+        let mut batch = right.clone();
+        batch[22] |= 1 << 3;
+        put(35, 99_999_i64.to_be_bytes())(&mut batch);
+        let batch = sealed(batch);
+        let checked = validate(batch.clone(), &BatchRules::default()).unwrap();
+        assert_eq!(checked.bytes(), &right, "the records' own timestamps count again");
+        let kept = validate(batch.clone(), &BatchRules::for_cluster()).unwrap();
+        assert_eq!(kept.bytes(), &batch, "from the cluster it is left as it is");
     }
 }
 

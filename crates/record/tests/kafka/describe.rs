@@ -1,17 +1,11 @@
-//! What the tests share: the batches as the Java program beside the vectors prints them.
+//! Batches as `WriteVectors.java` prints them.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use ottla_record::{BatchHeader, BatchView, Batches, RecordView, Scratch, crc32c};
 
-/// Where Kafka's vectors lie.
-pub(crate) fn vectors() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
-}
-
 /// Every batch in these bytes, as `WriteVectors.java` describes them.
-pub(crate) fn describe(bytes: &[u8]) -> String {
+pub(super) fn describe(bytes: &[u8]) -> String {
     let batches = Batches::new(bytes).map(|batch| describe_batch(&batch.expect("it is a batch")));
     batches.collect()
 }
@@ -83,13 +77,12 @@ fn field(bytes: Option<&[u8]>) -> String {
 }
 
 /// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The bytes of a hexadecimal text, where `-` is none.
-#[allow(dead_code, reason = "not every test binary reads hexadecimal")]
-pub(crate) fn from_hex(text: &str) -> Vec<u8> {
+pub(super) fn from_hex(text: &str) -> Vec<u8> {
     let digits = text.trim_start_matches('-').as_bytes();
     let pairs = digits.chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
     pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()

@@ -1,20 +1,17 @@
-//! Against what Apache Kafka's own code wrote and read; see `vectors/README.md`.
-
-mod common;
+//! What Kafka wrote and read (see `vectors/README.md`), and what it reads of ours.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-use common::{describe, from_hex, vectors};
+use super::describe::{describe, from_hex, hex};
+use super::{directory, java, kafka_libs};
 use ottla_record::partitioner::{murmur2, partition_for_key};
 use ottla_record::varint::{read_varint, read_varlong};
 use ottla_record::{BatchBuilder, BatchOptions, BatchView, Compression, Scratch};
 
 /// The names of all vectors.
 fn names() -> BTreeSet<String> {
-    let files = fs::read_dir(vectors()).expect("the vectors are in the repository");
+    let files = fs::read_dir(directory()).expect("the vectors are in the repository");
     let names = files.filter_map(|file| {
         let name = file.expect("the directory can be listed").file_name();
         Some(name.to_str()?.strip_suffix(".batch")?.to_owned())
@@ -23,11 +20,11 @@ fn names() -> BTreeSet<String> {
 }
 
 fn batch(name: &str) -> Vec<u8> {
-    fs::read(vectors().join(format!("{name}.batch"))).expect("the vector can be read")
+    fs::read(directory().join(format!("{name}.batch"))).expect("the vector can be read")
 }
 
 fn text(file: &str) -> String {
-    fs::read_to_string(vectors().join(file)).expect("the vector's text can be read")
+    fs::read_to_string(directory().join(file)).expect("the vector's text can be read")
 }
 
 #[test]
@@ -51,7 +48,7 @@ fn a_plain_batch_is_built_byte_for_byte() {
         let view = BatchView::parse(&original).unwrap();
         if view.header().compression() == Ok(Compression::None) {
             let built = rebuilt(&view, Compression::None);
-            assert_eq!(common::hex(&built), common::hex(&original), "{name}");
+            assert_eq!(hex(&built), hex(&original), "{name}");
             compared += 1;
         }
     }
@@ -109,51 +106,28 @@ fn keys_go_to_the_partitions_that_java_chooses() {
     }
 }
 
-/// The other direction, with Kafka itself: needs Java 17 and the directory of a Kafka's jars in
-/// `OTTLA_KAFKA_LIBS`.
 #[test]
 fn kafka_reads_what_we_write() {
-    let Some(libs) = std::env::var_os("OTTLA_KAFKA_LIBS") else {
-        eprintln!(
-            "SKIPPED: set OTTLA_KAFKA_LIBS to a Kafka's libs directory to let Kafka read ours"
-        );
-        return;
-    };
-    let directory = std::env::temp_dir().join(format!("ottla-record-{}", std::process::id()));
-    fs::create_dir_all(&directory).unwrap();
+    let Some(libs) = kafka_libs() else { return };
+    let to = std::env::temp_dir().join(format!("ottla-record-{}", std::process::id()));
+    fs::create_dir_all(&to).unwrap();
     for name in names() {
+        let original = batch(&name);
+        let view = BatchView::parse(&original).unwrap();
         for compression in Compression::ALL {
-            let original = batch(&name);
-            let view = BatchView::parse(&original).unwrap();
             // Kafka keeps control batches plain, and so does everybody who writes one.
             if !view.header().is_control() || compression == Compression::None {
-                let file = directory.join(format!("{name}.{compression}.batch"));
+                let file = to.join(format!("{name}.{compression}.batch"));
                 fs::write(file, rebuilt(&view, compression)).unwrap();
             }
         }
     }
-    let files: BTreeSet<_> = fs::read_dir(&directory).unwrap().map(|f| f.unwrap().path()).collect();
-    let ours: String = files.iter().map(|file| describe(&fs::read(file).unwrap())).collect();
-    let theirs = ask_java(Path::new(&libs), &files);
-    fs::remove_dir_all(&directory).unwrap();
-    assert!(files.len() > 100, "only {} files", files.len());
-    assert_eq!(theirs, ours);
-}
-
-fn ask_java(libs: &Path, files: &BTreeSet<std::path::PathBuf>) -> String {
-    let output = Command::new("java")
-        .arg("-cp")
-        .arg(libs.join("*"))
-        .arg(vectors().join("WriteVectors.java"))
-        .arg("read")
-        .args(files)
-        .output()
-        .expect("Java runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let lines = String::from_utf8(output.stdout).expect("Java prints UTF-8");
-    // Logging without a configuration may print lines of its own.
-    let ours = |line: &&str| {
-        line.starts_with("batch ") || line.starts_with("record ") || line.starts_with("..")
-    };
-    lines.lines().filter(ours).map(|line| format!("{line}\n")).collect()
+    let mut arguments: Vec<_> = fs::read_dir(&to).unwrap().map(|f| f.unwrap().path()).collect();
+    arguments.sort();
+    assert!(arguments.len() > 100, "only {} files", arguments.len());
+    let ours: String = arguments.iter().map(|file| describe(&fs::read(file).unwrap())).collect();
+    arguments.insert(0, "read".into());
+    let theirs = java(&libs, "WriteVectors.java", &arguments, &["batch ", "record ", ".."]);
+    fs::remove_dir_all(&to).unwrap();
+    assert_eq!(theirs.join("\n"), ours.trim_end());
 }
