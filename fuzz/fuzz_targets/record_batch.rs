@@ -49,7 +49,8 @@ fn walk_all(batch: &[u8]) {
     let view = BatchView::parse(batch).expect("what was taken is a batch");
     let mut scratch = Scratch::new();
     let walk = view.records(&mut scratch, BUDGET).expect("what was taken decompresses");
-    let records: Vec<_> = walk.map(|record| record.expect("what was taken is well-formed")).collect();
+    let records: Vec<_> =
+        walk.map(|record| record.expect("what was taken is well-formed")).collect();
     assert_eq!(records.len() as i32, view.header().record_count);
     let offsets = records.iter().map(|record| record.offset.since(view.header().base_offset));
     assert!(offsets.eq(0..records.len() as i64));

@@ -9,6 +9,8 @@
 
 mod entries;
 mod snapshots;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -237,10 +239,11 @@ impl Driver {
     }
 
     fn snapshot_if_due(&mut self) {
-        if self.stopped.is_some() || !self.snapshots.is_due(self.pending.end()) {
+        let start = self.pending.end();
+        let records_min = self.config.settings.snapshot_records_min;
+        if self.stopped.is_some() || !self.snapshots.is_due(start, records_min) {
             return;
         }
-        let start = self.pending.end();
         let records = Snapshot::of(&self.pending).into_entry();
         match self.write(records, Purpose::Snapshot) {
             Ok(()) => self.snapshots.written(start, self.pending.end()),

@@ -37,9 +37,15 @@ impl AckQueue {
         self.0.insert(place, waiter);
     }
 
-    /// The next waiter whose end is reached, if any is.
-    pub(crate) fn pop_reached(&mut self, end: Offset) -> Option<Waiter> {
-        self.0.pop_front_if(|waiter| waiter.end <= end)
+    /// Where the next waiter stands in the order of the log, if its end is reached.
+    pub(crate) fn next_reached(&self, end: Offset) -> Option<(Offset, Ticket)> {
+        let next = self.0.front().filter(|waiter| waiter.end <= end)?;
+        Some((next.end, next.ticket))
+    }
+
+    /// The next waiter.
+    pub(crate) fn pop(&mut self) -> Option<Waiter> {
+        self.0.pop_front()
     }
 
     /// Everybody who stopped waiting.
@@ -50,8 +56,8 @@ impl AckQueue {
     }
 
     /// Everybody.
-    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Waiter> {
-        std::mem::take(&mut self.0).into_iter()
+    pub(crate) fn take_all(&mut self) -> Vec<Waiter> {
+        Vec::from(std::mem::take(&mut self.0))
     }
 
     /// When the first of them stops waiting. Deadlines rise with the ends, but for duplicates.

@@ -18,7 +18,7 @@ pub enum AppendError {
         leader: Option<BrokerId>,
     },
     /// `acks=all` needs more replicas than are in sync.
-    #[error("{in_sync} replicas are in sync, and the topic wants {wanted}")]
+    #[error("the topic wants {wanted} replicas in sync, and has {in_sync}")]
     NotEnoughReplicas {
         /// How many are.
         in_sync: u32,

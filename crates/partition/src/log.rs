@@ -36,6 +36,7 @@ pub trait ReplicaLog {
     /// The epoch of the newest batch.
     fn latest_epoch(&self) -> Option<LeaderEpoch>;
 
-    /// The largest epoch at or below this one that the log knows, and where its batches end.
+    /// The largest epoch at or below this one that the log knows, and where its batches end; where the
+    /// log begins when all it knows is newer; none when it knows nothing so new.
     fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)>;
 }

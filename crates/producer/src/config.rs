@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
-use ottla_client::Client;
+use ottla_client::{Client, ClientConfig, ClientError};
+use ottla_model::limits::{BATCH_BYTES_MAX, PRODUCER_IN_FLIGHT_MAX};
 use ottla_model::{Acks, ByteCount, KIB, MIB};
 use ottla_record::Compression;
+use ottla_runtime::entropy;
 
 use crate::error::ProducerError;
+use crate::machine::{Machine, MachineSettings};
 use crate::producer::Producer;
+use crate::shared::Shared;
+
+/// Smallest batch that is worth a header.
+const BATCH_BYTES_MIN: u64 = KIB;
 
 /// The settings of a [`Producer`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,7 +58,6 @@ impl Default for ProducerConfig {
 /// Chooses a producer's settings and starts it.
 #[derive(Clone, Debug)]
 pub struct ProducerBuilder {
-    #[allow(dead_code)]
     client: Client,
     config: ProducerConfig,
 }
@@ -119,7 +125,68 @@ impl ProducerBuilder {
     ///
     /// # Errors
     /// [`ProducerError::Client`] when a setting makes no sense.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub async fn build(self) -> Result<Producer, ProducerError> {
-        unimplemented!()
+        self.config.check()?;
+        let settings = self.config.machine(self.client.config());
+        let rng = entropy::rng().map_err(|error| {
+            ClientError::Invalid(format!("the system gives no random numbers: {error}"))
+        })?;
+        let machine = Machine::new(settings, rng);
+        Ok(Producer::start(Shared::new(self.client, self.config), machine))
+    }
+}
+
+impl ProducerConfig {
+    fn check(&self) -> Result<(), ClientError> {
+        let refuse = |what: String| Err(ClientError::Invalid(what));
+        if !(1..=PRODUCER_IN_FLIGHT_MAX).contains(&self.in_flight_max) {
+            let got = self.in_flight_max;
+            return refuse(format!(
+                "in_flight_max is {got}; it must be 1 to {PRODUCER_IN_FLIGHT_MAX}"
+            ));
+        }
+        if !(BATCH_BYTES_MIN..=BATCH_BYTES_MAX).contains(&self.batch_bytes.0) {
+            let (least, most) = (ByteCount(BATCH_BYTES_MIN), ByteCount(BATCH_BYTES_MAX));
+            let got = self.batch_bytes;
+            return refuse(format!("batch_bytes is {got}; it must be {least} to {most}"));
+        }
+        if self.buffer_bytes_max < self.batch_bytes {
+            let (buffer, batch) = (self.buffer_bytes_max, self.batch_bytes);
+            return refuse(format!("buffer_bytes_max is {buffer}; a batch of {batch} must fit"));
+        }
+        Ok(())
+    }
+
+    fn machine(&self, client: &ClientConfig) -> MachineSettings {
+        MachineSettings {
+            in_flight_max: self.in_flight_max,
+            linger: self.linger,
+            delivery_timeout: self.delivery_timeout,
+            request_timeout: client.request_timeout,
+            backoff_min: client.backoff_min,
+            backoff_max: client.backoff_max,
+            idempotent: self.idempotent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_make_no_sense_are_refused_by_name() {
+        let default = ProducerConfig::default();
+        assert_eq!(default.check(), Ok(()));
+        let refused = |config: ProducerConfig| config.check().unwrap_err().to_string();
+        let said = refused(ProducerConfig { in_flight_max: 6, ..default.clone() });
+        assert_eq!(said, "in_flight_max is 6; it must be 1 to 5");
+        let said = refused(ProducerConfig { batch_bytes: ByteCount(10), ..default.clone() });
+        assert_eq!(said, "batch_bytes is 10 B; it must be 1 KiB to 16 MiB");
+        let said = refused(ProducerConfig { buffer_bytes_max: ByteCount(KIB), ..default });
+        assert_eq!(said, "buffer_bytes_max is 1 KiB; a batch of 256 KiB must fit");
     }
 }

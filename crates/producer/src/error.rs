@@ -64,9 +64,31 @@ pub enum ProducerError {
         /// What the broker said to the last attempt.
         error: Box<ServerError>,
     },
+    /// The batch before was refused, and the connection was lost before this one was answered. Sending
+    /// it again could put it before that one, so that it is not tried.
+    #[error(
+        "the batch before was refused, and this one was not answered ({why}); the record may be in \
+         the log or not"
+    )]
+    LostBehindRefused {
+        /// How the answer was lost.
+        why: String,
+    },
     /// The client could not do its part, such as learning about the topic.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The topic was deleted.
+    #[error("topic {topic} was deleted; if it was made again, ask the producer for it again")]
+    TopicGone {
+        /// Its name.
+        topic: TopicName,
+    },
+    /// The producer's task ended before the record was decided, as when its runtime is shut down.
+    #[error(
+        "the producer was stopped before the record was acknowledged, so that it may be in the log \
+         or not; call `close` and wait for it before the runtime ends"
+    )]
+    Aborted,
     /// The producer was closed before.
     #[error("the producer is closed")]
     Closed,
@@ -79,8 +101,12 @@ impl Answers for ProducerError {
             | Self::UnknownPartition { .. }
             | Self::BufferFull { .. }
             | Self::TimedOutUnsent { .. }
+            | Self::TopicGone { .. }
             | Self::Closed => Outcome::DidNotHappen,
-            Self::TimedOutUnknown { .. } | Self::RefusedLate { .. } => Outcome::Unknown,
+            Self::TimedOutUnknown { .. }
+            | Self::RefusedLate { .. }
+            | Self::LostBehindRefused { .. }
+            | Self::Aborted => Outcome::Unknown,
             Self::Refused(error) => error.outcome,
             Self::Client(error) => error.outcome(),
         }
@@ -88,12 +114,15 @@ impl Answers for ProducerError {
 
     fn retry(&self) -> Retry {
         match self {
-            Self::RecordTooLarge { .. } | Self::UnknownPartition { .. } | Self::Closed => {
-                Retry::Never
-            }
+            Self::RecordTooLarge { .. }
+            | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
+            | Self::Aborted
+            | Self::Closed => Retry::Never,
             Self::BufferFull { .. }
             | Self::TimedOutUnsent { .. }
-            | Self::TimedOutUnknown { .. } => Retry::Later,
+            | Self::TimedOutUnknown { .. }
+            | Self::LostBehindRefused { .. } => Retry::Later,
             Self::Refused(error) | Self::RefusedLate { error } => error.retry,
             Self::Client(error) => error.retry(),
         }
@@ -101,10 +130,12 @@ impl Answers for ProducerError {
 
     fn fault(&self) -> Fault {
         match self {
-            Self::RecordTooLarge { .. } | Self::UnknownPartition { .. } | Self::Closed => {
-                Fault::Caller
-            }
-            Self::BufferFull { .. } => Fault::Nobody,
+            Self::RecordTooLarge { .. }
+            | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
+            | Self::Aborted
+            | Self::Closed => Fault::Caller,
+            Self::BufferFull { .. } | Self::LostBehindRefused { .. } => Fault::Nobody,
             Self::TimedOutUnsent { .. } | Self::TimedOutUnknown { .. } => Fault::Cluster,
             Self::Refused(error) | Self::RefusedLate { error } => error.fault,
             Self::Client(error) => error.fault(),

@@ -6,7 +6,7 @@
 //! [`view`] and [`walk`] (one batch and its records without a copy), [`batches`] (many of them),
 //! [`rules`] and [`validate`](mod@validate) (what a leader accepts), [`stamp`] (what it appends),
 //! [`builder`] (how a producer makes one), [`compression`] (the codecs and their budget),
-//! [`partitioner`] (Kafka's default), [`error`].
+//! [`mod@renumber`] (a batch under other numbers), [`partitioner`] (Kafka's default), [`error`].
 //!
 //! The crate knows no topics, clocks or files. Nothing in it is allocated because a length says so.
 
@@ -20,6 +20,7 @@ pub mod header;
 pub mod layout;
 pub mod partitioner;
 mod reader;
+pub mod renumber;
 pub mod rules;
 pub mod stamp;
 pub mod validate;
@@ -35,6 +36,7 @@ pub use crc::crc32c;
 pub use error::{BatchError, RecordFault};
 pub use header::BatchHeader;
 pub use layout::{HEAD_BYTES, HEADER_BYTES};
+pub use renumber::renumber;
 pub use rules::{BatchRules, Origin};
 pub use stamp::StampedBatch;
 pub use validate::{CheckedBatch, validate, validate_with};

@@ -169,26 +169,25 @@ fn check_producer(header: &BatchHeader) -> Result<(), BatchError> {
 
 /// Walks every record; answers the largest timestamp, which is -1 as in Kafka when all are below.
 fn check_records(
-    mut walk: RecordWalk<'_>,
+    walk: RecordWalk<'_>,
     header: &BatchHeader,
     rules: &BatchRules,
 ) -> Result<Timestamp, BatchError> {
-    let mut largest = Timestamp::NONE;
+    let mut largest = Timestamp::NONE.0;
     let mut expected = 0;
-    while let Some(record) = walk.next_raw() {
-        let record = record?;
-        let fault = |fault| Err(BatchError::Record { index: expected as u32, fault });
-        if record.offset_delta != expected && rules.origin == Origin::Client {
-            return fault(RecordFault::OffsetDelta { found: record.offset_delta, expected });
+    walk.check_all(|record| {
+        let found = record.offset_delta;
+        if found != expected && rules.origin == Origin::Client {
+            return Err(RecordFault::OffsetDelta { found, expected });
         }
         if rules.key_required && record.key.is_none() {
-            return fault(RecordFault::KeyMissing);
+            return Err(RecordFault::KeyMissing);
         }
-        let timestamp = header.base_timestamp.0.wrapping_add(record.timestamp_delta);
-        largest = largest.max(Timestamp(timestamp));
+        largest = largest.max(header.base_timestamp.0.wrapping_add(record.timestamp_delta));
         expected += 1;
-    }
-    Ok(largest)
+        Ok(())
+    })?;
+    Ok(Timestamp(largest))
 }
 
 /// Some clients leave `max_timestamp` at -1, and forwarders send batches on whose timestamps another

@@ -65,10 +65,7 @@ fn put_unsigned(out: &mut [u8], mut value: u64) -> usize {
 /// first or the fifth byte does not end it.
 #[inline]
 pub fn read_varint(bytes: &[u8]) -> Option<(i32, usize)> {
-    let (raw, used) = match bytes {
-        [one, ..] if *one < 0x80 => (u64::from(*one), 1),
-        _ => read_unsigned(bytes, VARINT_BYTES_MAX)?,
-    };
+    let (raw, used) = read_unsigned::<VARINT_BYTES_MAX>(bytes)?;
     let raw = raw as u32;
     Some(((raw >> 1) as i32 ^ -((raw & 1) as i32), used))
 }
@@ -77,16 +74,24 @@ pub fn read_varint(bytes: &[u8]) -> Option<(i32, usize)> {
 /// end first or the tenth byte does not end it.
 #[inline]
 pub fn read_varlong(bytes: &[u8]) -> Option<(i64, usize)> {
-    let (raw, used) = match bytes {
-        [one, ..] if *one < 0x80 => (u64::from(*one), 1),
-        _ => read_unsigned(bytes, VARLONG_BYTES_MAX)?,
-    };
+    let (raw, used) = read_unsigned::<VARLONG_BYTES_MAX>(bytes)?;
     Some(((raw >> 1) as i64 ^ -((raw & 1) as i64), used))
 }
 
-fn read_unsigned(bytes: &[u8], bytes_max: usize) -> Option<(u64, usize)> {
+/// Nearly every varint of a record has one byte or two.
+#[inline]
+fn read_unsigned<const BYTES_MAX: usize>(bytes: &[u8]) -> Option<(u64, usize)> {
+    match *bytes {
+        [one, ..] if one < 0x80 => Some((u64::from(one), 1)),
+        [one, two, ..] if two < 0x80 => Some((u64::from(one & 0x7f) | u64::from(two) << 7, 2)),
+        _ => read_long::<BYTES_MAX>(bytes),
+    }
+}
+
+#[cold]
+fn read_long<const BYTES_MAX: usize>(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0_u64;
-    for (index, byte) in bytes.iter().take(bytes_max).enumerate() {
+    for (index, byte) in bytes.iter().take(BYTES_MAX).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
             return Some((value, index + 1));

@@ -109,21 +109,18 @@ impl<'a> RecordWalk<'a> {
         }
     }
 
-    /// The next record with its deltas undone by nobody: what validation looks at.
-    #[inline]
-    pub(crate) fn next_raw(&mut self) -> Option<Result<RawRecord<'a>, BatchError>> {
-        if self.ended {
-            return None;
+    /// Reads every record and looks at its deltas, which is all that validation wants: one tight loop,
+    /// without the views in between.
+    pub(crate) fn check_all(
+        mut self,
+        mut check: impl FnMut(&RawRecord<'a>) -> Result<(), RecordFault>,
+    ) -> Result<(), BatchError> {
+        for index in 0..self.count {
+            RawRecord::read(&mut self.reader)
+                .and_then(|record| check(&record))
+                .map_err(|fault| BatchError::Record { index, fault })?;
         }
-        if self.index == self.count {
-            self.ended = true;
-            return self.extra().map(Err);
-        }
-        let record = RawRecord::read(&mut self.reader);
-        let index = self.index;
-        self.index += 1;
-        self.ended = record.is_err();
-        Some(record.map_err(|fault| BatchError::Record { index, fault }))
+        self.extra().map_or(Ok(()), Err)
     }
 
     fn extra(&self) -> Option<BatchError> {
@@ -148,8 +145,22 @@ impl<'a> Iterator for RecordWalk<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let raw = self.next_raw()?;
-        Some(raw.map(|raw| self.view(raw)))
+        if self.ended {
+            return None;
+        }
+        if self.index == self.count {
+            self.ended = true;
+            return self.extra().map(Err);
+        }
+        let index = self.index;
+        self.index += 1;
+        match RawRecord::read(&mut self.reader) {
+            Ok(raw) => Some(Ok(self.view(raw))),
+            Err(fault) => {
+                self.ended = true;
+                Some(Err(BatchError::Record { index, fault }))
+            }
+        }
     }
 }
 

@@ -8,9 +8,6 @@ use ottla_metadata::MetadataRecord;
 use ottla_metadata::record::SnapshotRecord;
 use ottla_model::Offset;
 
-/// Below this many records a start is instant anyhow.
-const RECORDS_MIN: i64 = 10_000;
-
 /// How many times the snapshot's own size the log grows before the next.
 const GROWTH: i64 = 4;
 
@@ -32,10 +29,12 @@ impl Snapshots {
     }
 
     /// Whether the log that ends here is worth another.
-    pub(super) fn is_due(&self, log_end: Offset) -> bool {
+    pub(super) fn is_due(&self, log_end: Offset, records_min: u64) -> bool {
         let size = self.end.since(self.start);
         let grown = log_end.since(self.end);
-        !self.is_under_way && grown >= RECORDS_MIN.max(GROWTH * size)
+        let worth_it =
+            GROWTH.saturating_mul(size).max(i64::try_from(records_min).unwrap_or(i64::MAX));
+        !self.is_under_way && grown >= worth_it
     }
 
     /// One was written, and is not committed yet.

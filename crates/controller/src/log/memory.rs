@@ -48,6 +48,14 @@ impl MemoryMetadataLog {
         memory.records.truncate(kept);
     }
 
+    /// Appends an entry as bytes, as another release might have.
+    pub fn append_bytes(&self, record: &[u8]) {
+        let mut memory = self.0.lock();
+        memory.records.push(record.to_vec());
+        let end = memory.end();
+        memory.ends.push(end);
+    }
+
     /// From now on, every append fails like this; none heals it.
     pub fn fail(&self, failure: Option<MetadataLogError>) {
         self.0.lock().failure = failure;

@@ -77,14 +77,7 @@ impl FaultyStorage {
 
     /// The power goes: the disk as it comes back, with whatever was drawn to survive.
     pub fn power_cut(&self) -> Image {
-        self.with_disk(|disk| {
-            let variant = match disk.rng.below(8) {
-                0 => Variant::AllLost,
-                1 => Variant::AllKept,
-                _ => Variant::Subset(disk.rng.next_u64()),
-            };
-            disk.unsynced.after_crash(None, variant)
-        })
+        self.with_disk(FaultyDisk::power_cut)
     }
 
     /// The process goes, and the power stays: everything that was written is there.
@@ -122,6 +115,16 @@ fn flip(image: &mut Image, node: NodeId, position: u64, bit: u8) {
 }
 
 impl FaultyDisk {
+    /// As [`FaultyStorage::power_cut`].
+    pub fn power_cut(&mut self) -> Image {
+        let variant = match self.rng.below(8) {
+            0 => Variant::AllLost,
+            1 => Variant::AllKept,
+            _ => Variant::Subset(self.rng.next_u64()),
+        };
+        self.unsynced.after_crash(None, variant)
+    }
+
     fn draws(&mut self, odds: u64) -> bool {
         let happens = odds > 0 && self.rng.chance(odds, 10_000);
         self.failures += u64::from(happens);

@@ -14,9 +14,9 @@ pub(crate) struct Follower {
     pub(crate) leader: Option<BrokerId>,
 }
 
-/// Where this log parts from its leader's, given the leader's answer to "where does my epoch end":
-/// the largest epoch at or below it that the leader knows, and its end there. An epoch that this log
-/// does not know lies between two that it knows, and then everything after the lower one goes.
+/// Where this log parts from its leader's, given the leader's answer to "where does my newest epoch
+/// end": the largest epoch at or below it that the leader knows, and its end there. An epoch that this
+/// log does not know lies between two that it knows, and then everything after the lower one goes.
 pub(crate) fn divergence(
     log: &impl ReplicaLog,
     leader_epoch: LeaderEpoch,
@@ -25,6 +25,6 @@ pub(crate) fn divergence(
     match log.end_offset_for(leader_epoch) {
         Some((epoch, end)) if epoch == leader_epoch => end.min(leader_end),
         Some((_, end)) => end,
-        None => log.offsets().log_start,
+        None => leader_end,
     }
 }

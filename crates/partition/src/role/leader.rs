@@ -115,23 +115,25 @@ impl Leader {
         committed_end(&[offsets.counted_end], config.min_insync)
     }
 
-    /// The next waiter whose condition holds, with that condition.
+    /// The next waiter whose condition holds, with that condition: in the order of the log, so that a
+    /// producer that mixes acks is answered in order as well.
     pub(crate) fn pop_reached(&mut self, offsets: &Offsets) -> Option<(Waiter, Condition)> {
-        if let Some(waiter) = self.own.pop_reached(offsets.counted_end) {
-            return Some((waiter, Condition::Counted(waiter.end)));
+        let own = self.own.next_reached(offsets.counted_end);
+        let all = self.all.next_reached(offsets.high_watermark);
+        if own.is_some() && (all.is_none() || own < all) {
+            self.own.pop().map(|waiter| (waiter, Condition::Counted(waiter.end)))
+        } else {
+            all.and_then(|_| self.all.pop())
+                .map(|waiter| (waiter, Condition::Committed(waiter.end)))
         }
-        let waiter = self.all.pop_reached(offsets.high_watermark)?;
-        Some((waiter, Condition::Committed(waiter.end)))
     }
 
     pub(crate) fn take_expired(&mut self, now: Moment) -> Vec<Waiter> {
-        let mut expired = self.own.take_expired(now);
-        expired.extend(self.all.take_expired(now));
-        expired
+        in_order(self.own.take_expired(now), self.all.take_expired(now))
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<Waiter> {
-        self.own.take_all().chain(self.all.take_all()).collect()
+        in_order(self.own.take_all(), self.all.take_all())
     }
 
     pub(crate) fn earliest_deadline(&self) -> Option<Moment> {
@@ -142,6 +144,12 @@ impl Leader {
     pub(crate) fn waiting(&self) -> usize {
         self.own.len() + self.all.len()
     }
+}
+
+fn in_order(mut some: Vec<Waiter>, others: Vec<Waiter>) -> Vec<Waiter> {
+    some.extend(others);
+    some.sort_by_key(|waiter| waiter.ticket);
+    some
 }
 
 fn check_in_sync(config: &ReplicaConfig, acks: Acks) -> Result<(), AppendError> {

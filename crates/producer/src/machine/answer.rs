@@ -229,6 +229,13 @@ impl Machine {
         }
     }
 
+    pub(super) fn give_up_lost_behind_refused(&mut self, id: LineId) {
+        while let Some(index) = self.line(id).lost_behind_refused() {
+            let error = ProducerError::LostBehindRefused { why: self.trouble(id) };
+            self.give_up(id, index, error);
+        }
+    }
+
     fn too_late(&self, id: LineId, index: usize) -> ProducerError {
         let waited = self.settings.delivery_timeout;
         let why = self.trouble(id);

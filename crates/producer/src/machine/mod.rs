@@ -129,8 +129,14 @@ impl Machine {
 
     /// A batch to be sent after all of its line that came before.
     pub(crate) fn add_batch(&mut self, line: LineId, batch: NewBatch, now: Moment) {
-        let slot =
-            Slot { batch, stamp: None, in_flight: None, unanswered: Vec::new(), attempts: 0 };
+        let slot = Slot {
+            batch,
+            stamp: None,
+            ordinal: 0,
+            in_flight: None,
+            unanswered: Vec::new(),
+            attempts: 0,
+        };
         self.line_mut(line).window.push_back(slot);
         self.pump(line, now);
     }
@@ -161,6 +167,10 @@ impl Machine {
             flights: BTreeMap::new(),
         });
         self.connections.insert(connection, broker);
+        let careful = self.settings.idempotent;
+        for line in self.lines.iter_mut().filter(|line| line.leader == Some(broker)) {
+            line.careful = careful;
+        }
         self.pump_all(Some(broker), now);
     }
 
@@ -300,14 +310,6 @@ impl Machine {
         state.trouble = Some(why);
         let pause = backoff(&self.settings, state.failures, &mut self.rng);
         self.timers.set(Timer::Routes(topic), Some(now.plus(pause)));
-    }
-
-    /// Asserts what must hold between calls.
-    #[cfg(test)]
-    pub(crate) fn check(&self) {
-        for line in &self.lines {
-            line.check(self.settings.in_flight_max);
-        }
     }
 }
 

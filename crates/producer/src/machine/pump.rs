@@ -14,12 +14,14 @@ const CAREFUL_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 impl Machine {
     /// Sends what the line may send now, asks for what it lacks, and sets its timer.
     pub(super) fn pump(&mut self, id: LineId, now: Moment) {
+        self.give_up_lost_behind_refused(id);
         self.start_again_if_settled(id);
         while let Some(index) = self.line(id).next_to_send(self.settings.in_flight_max, now) {
             if !self.send(id, index, now) {
                 break;
             }
         }
+        self.line(id).check(self.settings.in_flight_max);
         self.take_if_worth_it(id, now);
         self.arm_line(id, now);
     }

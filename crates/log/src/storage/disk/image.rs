@@ -75,6 +75,33 @@ impl Image {
         }
     }
 
+    /// Whether there is such a node, and it is a directory.
+    pub fn is_dir(&self, id: NodeId) -> bool {
+        matches!(self.nodes.get(&id), Some(Node::Dir(_)))
+    }
+
+    /// Whether there is such a node, and it is a file.
+    pub fn is_file(&self, id: NodeId) -> bool {
+        matches!(self.nodes.get(&id), Some(Node::File(_)))
+    }
+
+    /// The names in a directory, sorted; none in what is no directory.
+    pub fn names(&self, dir: NodeId) -> impl Iterator<Item = (&str, NodeId)> {
+        let names = match self.nodes.get(&dir) {
+            Some(Node::Dir(names)) => Some(names.iter()),
+            Some(Node::File(_)) | None => None,
+        };
+        names.into_iter().flatten().map(|(name, id)| (name.as_str(), *id))
+    }
+
+    /// The node of this name in a directory.
+    pub fn child(&self, dir: NodeId, name: &str) -> Option<NodeId> {
+        match self.nodes.get(&dir)? {
+            Node::Dir(names) => names.get(name).copied(),
+            Node::File(_) => None,
+        }
+    }
+
     /// Gives a node a name; what had it before loses it.
     pub fn link(&mut self, dir: NodeId, name: &str, node: NodeId) {
         self.names_mut(dir).insert(name.to_owned(), node);

@@ -16,6 +16,12 @@ pub(super) fn free_bytes(dir: &File) -> io::Result<u64> {
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
+/// Whether `syncfs` flushes to stable storage here. FUSE does not pass it on to the process behind,
+/// and macOS has none.
+pub(super) fn flushes_whole(kind: &StorageKind) -> bool {
+    cfg!(target_os = "linux") && !kind.network && kind.what != "fuse"
+}
+
 #[cfg(target_os = "linux")]
 pub(super) fn of(dir: &File) -> io::Result<StorageKind> {
     // The type's width differs between architectures; its 32 bits are the same.

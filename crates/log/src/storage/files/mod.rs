@@ -171,8 +171,12 @@ impl Storage for FilesStorage {
 
     fn sync_all(&self) -> Result<()> {
         self.check_writable(Operation::Sync, "")?;
-        sync_file_system(&self.handle, &self.root)
-            .map_err(|error| StorageError::from_io(Operation::Sync, "", error))
+        let synced = if kind::flushes_whole(&self.kind) {
+            sync_file_system(&self.handle)
+        } else {
+            sync_tree(&self.handle, &self.root)
+        };
+        synced.map_err(|error| StorageError::from_io(Operation::Sync, "", error))
     }
 
     fn free_bytes(&self) -> Result<u64> {
@@ -259,18 +263,22 @@ fn create_root(root: &Path) -> io::Result<()> {
 }
 
 #[cfg(target_os = "linux")]
-fn sync_file_system(handle: &File, _root: &Path) -> io::Result<()> {
+fn sync_file_system(handle: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(handle)?)
 }
 
-/// Without `syncfs`, file by file.
 #[cfg(not(target_os = "linux"))]
-fn sync_file_system(handle: &File, root: &Path) -> io::Result<()> {
+fn sync_file_system(_handle: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Without a `syncfs` that can be relied on, file by file, children first.
+fn sync_tree(handle: &File, root: &Path) -> io::Result<()> {
     for entry in fs::read_dir(root)? {
         let path = entry?.path();
         let child = File::open(&path)?;
         if path.is_dir() {
-            sync_file_system(&child, &path)?;
+            sync_tree(&child, &path)?;
         } else {
             child.sync_all()?;
         }

@@ -1,1 +1,5 @@
-//! The machine against scenarios and against a modelled broker.
+//! The machine against scenarios, and against a broker that loses, repeats and refuses.
+
+mod chaos;
+mod scenario;
+mod world;

@@ -1,0 +1,1 @@
+//! Scenarios, with the full trace of what the machine wants done.
