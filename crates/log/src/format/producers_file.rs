@@ -7,7 +7,15 @@
 //!  8   .  table
 //! ```
 //!
-//! A table is a 32-bit count and then, by rising producer id:
+//! A table:
+//!
+//! ```text
+//!  0   8  the largest producer id that may have been forgotten, -1 none
+//!  8   4  number of producers
+//! 12   .  producers, by rising id
+//! ```
+//!
+//! A producer:
 //!
 //! ```text
 //!  0   8  producer id
@@ -73,6 +81,7 @@ pub fn encode(upto: Offset, table: &ProducerTable) -> Vec<u8> {
 }
 
 pub(super) fn encode_table(table: &ProducerTable, into: &mut Vec<u8>) {
+    into.put_i64_le(table.forgotten_max().0);
     into.put_u32_le(u32::try_from(table.len()).expect("tables have a named limit"));
     for (producer, state) in table.iter() {
         into.put_i64_le(producer.0);
@@ -98,6 +107,10 @@ pub(super) fn decode_table(
     upto: Offset,
     limits: ProducerLimits,
 ) -> Result<ProducerTable, FormatError> {
+    let forgotten_max = ProducerId(from.i64()?);
+    if forgotten_max < ProducerId::NONE {
+        return Err(from.invalid("it forgot a producer that cannot be"));
+    }
     let count = from.count(PRODUCER_BYTES)?;
     let mut previous = ProducerId::NONE;
     let mut states = Vec::with_capacity(count);
@@ -113,7 +126,7 @@ pub(super) fn decode_table(
         states.push((producer, state));
     }
     let unbounded = ProducerLimits { producers_max: usize::MAX, ..limits };
-    let table = ProducerTable::from_states(unbounded, states)
+    let table = ProducerTable::from_states(unbounded, forgotten_max, states)
         .ok_or(from.invalid("two producers wrote its same record"))?;
     Ok(table.with_limits(limits))
 }

@@ -3,7 +3,8 @@
 //! Invariants:
 //! - I3 the last five batches of a producer are remembered; a retry of one is answered with its
 //!   original offset, a retry of an older one is refused and never appended again;
-//! - I4 a gap is refused unless the producer is unknown or expired: forgetting is never fatal;
+//! - I4 a gap is refused unless the producer's state was, or may have been, forgotten, which is never
+//!   fatal. Ids only grow, so one above all that were ever forgotten is new, and begins at 0;
 //! - I5 the table is a function of the log's batches in order, times of last use aside:
 //!   [`ProducerTable::record`] reads no clock to decide, so a rebuild is equal to what was kept;
 //! - I6 a batch of an epoch below the newest seen is refused.

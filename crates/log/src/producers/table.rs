@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use ottla_model::{Offset, ProducerId, Timestamp};
+use ottla_model::{Offset, ProducerId, Sequence, Timestamp};
 
 use super::{ProducerBatch, ProducerLimits, ProducerState, Refusal, Verdict};
 
 /// The producers of one log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ProducerTable {
     limits: ProducerLimits,
+    /// The largest id that may have been forgotten. A producer that is unknown and above was never
+    /// here, as ids only grow.
+    forgotten_max: ProducerId,
     producers: BTreeMap<ProducerId, ProducerState>,
     /// Who was silent for longest, counted in records: the order in which producers are forgotten.
     by_last_offset: BTreeMap<Offset, ProducerId>,
@@ -18,16 +21,19 @@ pub struct ProducerTable {
 impl ProducerTable {
     /// A table of no producers.
     pub fn new(limits: ProducerLimits) -> Self {
-        Self { limits, ..Self::default() }
+        let forgotten_max = ProducerId::NONE;
+        let (producers, by_last_offset) = (BTreeMap::new(), BTreeMap::new());
+        Self { limits, forgotten_max, producers, by_last_offset }
     }
 
     /// The table with these producers; `None` when two share their last offset, or there are more
     /// than the limits allow.
     pub fn from_states(
         limits: ProducerLimits,
+        forgotten_max: ProducerId,
         states: impl IntoIterator<Item = (ProducerId, ProducerState)>,
     ) -> Option<Self> {
-        let mut table = Self::new(limits);
+        let mut table = Self { forgotten_max, ..Self::new(limits) };
         for (producer, state) in states {
             let taken = table.by_last_offset.insert(state.last_offset, producer).is_some();
             let known = table.producers.insert(producer, state).is_some();
@@ -44,6 +50,17 @@ impl ProducerTable {
         self.limits = limits;
         self.forget_surplus();
         self
+    }
+
+    /// Notes that any producer may have been here and be forgotten: the table is rebuilt from a log
+    /// whose beginning is gone.
+    pub fn mark_incomplete(&mut self) {
+        self.forgotten_max = ProducerId(i64::MAX);
+    }
+
+    /// The largest id that may have been forgotten; [`ProducerId::NONE`] when none was.
+    pub fn forgotten_max(&self) -> ProducerId {
+        self.forgotten_max
     }
 
     /// How many producers are remembered.
@@ -76,8 +93,19 @@ impl ProducerTable {
         }
         match self.producers.get(&batch.producer) {
             Some(state) => state.check(batch, self.is_expired(state, now)),
-            None => Verdict::Append,
+            None => self.check_unknown(batch),
         }
+    }
+
+    /// SUBTLE: of a producer that was never here, a batch that is not its first comes too early: the
+    /// first was refused in passing and is about to be sent again. Taking the second would turn them
+    /// around, and have the first refused as forgotten, which says that it landed.
+    fn check_unknown(&self, batch: &ProducerBatch) -> Verdict {
+        let (expected, got) = (Sequence::FIRST, batch.first);
+        if got != expected && batch.producer > self.forgotten_max {
+            return Verdict::Refused(Refusal::OutOfOrder { expected, got });
+        }
+        Verdict::Append
     }
 
     /// Takes in a batch that is in the log: just appended, or found there. Batches come in the order
@@ -103,11 +131,12 @@ impl ProducerTable {
     pub fn expire(&mut self, now: Timestamp) -> usize {
         let before = self.len();
         let expire_after = self.limits.expire_after;
-        let by_last_offset = &mut self.by_last_offset;
-        self.producers.retain(|_, state| {
+        let Self { by_last_offset, forgotten_max, .. } = self;
+        self.producers.retain(|producer, state| {
             let keep = !is_older(state, expire_after, now);
             if !keep {
                 by_last_offset.remove(&state.last_offset);
+                *forgotten_max = (*forgotten_max).max(*producer);
             }
             keep
         });
@@ -122,6 +151,7 @@ impl ProducerTable {
         while self.producers.len() > self.limits.producers_max {
             let (_, oldest) = self.by_last_offset.pop_first().expect("each producer has its place");
             self.producers.remove(&oldest);
+            self.forgotten_max = self.forgotten_max.max(oldest);
         }
     }
 }
