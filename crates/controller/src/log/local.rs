@@ -4,6 +4,9 @@
 //! an entry is there, or none. An entry is committed when it is durable here, so everything that
 //! recovery finds is committed.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
