@@ -183,29 +183,53 @@ fn a_newer_epoch_fences_the_older() {
     );
 }
 
-/// What was forgotten is never fatal: neither a producer that is unknown nor one that slept.
+/// What was forgotten is never fatal: a producer that slept goes on where it was.
 #[test]
-fn an_unknown_or_expired_producer_may_go_on() {
+fn an_expired_producer_may_go_on() {
     check(
         "
         leader epoch=0
-        append producer=8 epoch=3 sequence=70
         append producer=7 epoch=0 sequence=0
         days 2
         append producer=7 epoch=0 sequence=9
         ",
         expect![[r#"
             leader epoch=0
-            append producer=8 epoch=3 sequence=70
+            append producer=7 epoch=0 sequence=0
               log: append 0..1 epoch=0
               ? ticket=0
-            append producer=7 epoch=0 sequence=0
-              log: append 1..2 epoch=0
-              ? ticket=1
             days 2
             append producer=7 epoch=0 sequence=9
-              log: append 2..3 epoch=0
-              ? ticket=2
+              log: append 1..2 epoch=0
+              ? ticket=1
+        "#]],
+    );
+}
+
+/// regression: a new producer's first batch was refused in passing, its second was appended, and the
+/// first one's retry was then taken for a batch that had been there and was forgotten.
+#[test]
+fn a_producer_that_was_never_here_begins_at_zero() {
+    check(
+        "
+        append producer=8 epoch=0 sequence=0
+        leader epoch=0
+        append producer=8 epoch=0 sequence=1
+        append producer=8 epoch=0 sequence=0
+        append producer=8 epoch=0 sequence=1
+        ",
+        expect![[r#"
+            append producer=8 epoch=0 sequence=0
+              ! this replica does not lead the partition; nobody does now
+            leader epoch=0
+            append producer=8 epoch=0 sequence=1
+              ! sequence 1 of producer 8 is out of order; 0 comes next
+            append producer=8 epoch=0 sequence=0
+              log: append 0..1 epoch=0
+              ? ticket=0
+            append producer=8 epoch=0 sequence=1
+              log: append 1..2 epoch=0
+              ? ticket=1
         "#]],
     );
 }

@@ -109,10 +109,11 @@ impl Producer {
         sent
     }
 
-    /// By the words of the promise: nothing but the log counts. What lies behind and is not there
-    /// cannot be told from what was forgotten.
+    /// By the words of the promise: nothing but the log counts.
     fn fate(&self, batch: Sent) -> Fate {
-        let Some((newest, _)) = self.stored.last() else { return Fate::Append };
+        let Some((newest, _)) = self.stored.last() else {
+            return if batch.first == 0 { Fate::Append } else { Fate::OutOfOrder };
+        };
         if batch.epoch < newest.epoch {
             return Fate::Fenced;
         }
@@ -124,9 +125,8 @@ impl Producer {
             }
             Some(_) => Fate::Forgotten,
             None if batch.first == expected => Fate::Append,
-            None if batch.epoch == newest.epoch && batch.first + batch.records <= expected => {
-                Fate::Forgotten
-            }
+            // Whatever batches they came in, these records are here.
+            None if batch.first + batch.records <= expected => Fate::Forgotten,
             None => Fate::OutOfOrder,
         }
     }
