@@ -27,6 +27,10 @@ pub const BATCH_RECORDS_MAX: u32 = 4 * 1024 * 1024;
 /// Largest decompressed payload of one batch, whatever it was compressed from.
 pub const DECOMPRESSED_BYTES_MAX: u64 = 64 * MIB;
 
+/// How many times its topic's largest batch one may be when decompressed. Repetitive text reaches 20;
+/// a bomb reaches thousands.
+pub const DECOMPRESSION_RATIO_MAX: u64 = 64;
+
 /// Most headers of one record.
 pub const RECORD_HEADERS_MAX: u32 = 10_000;
 

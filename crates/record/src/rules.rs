@@ -22,6 +22,8 @@ pub struct BatchRules {
     /// Most records of a batch.
     pub records_max: u32,
     /// Largest payload after decompression, in bytes.
+    ///
+    /// `for_client` takes 64 times the largest batch, and 64 MiB at most.
     pub decompressed_bytes_max: u64,
     /// Whether every record needs a key, as on compacted topics.
     pub key_required: bool,
@@ -39,7 +41,7 @@ impl BatchRules {
             origin: Origin::Client,
             batch_bytes_max,
             records_max: limits::BATCH_RECORDS_MAX,
-            decompressed_bytes_max: limits::DECOMPRESSED_BYTES_MAX,
+            decompressed_bytes_max: decompressed_bytes_max(batch_bytes_max),
             key_required: false,
             trust_compressed: false,
             trust_plain: false,
@@ -55,6 +57,15 @@ impl BatchRules {
             trust_plain: true,
             ..Self::for_client(limits::BATCH_BYTES_MAX)
         }
+    }
+}
+
+const fn decompressed_bytes_max(batch_bytes_max: u64) -> u64 {
+    let by_ratio = batch_bytes_max.saturating_mul(limits::DECOMPRESSION_RATIO_MAX);
+    if by_ratio < limits::DECOMPRESSED_BYTES_MAX {
+        by_ratio
+    } else {
+        limits::DECOMPRESSED_BYTES_MAX
     }
 }
 

@@ -79,9 +79,6 @@ pub fn validate_with(
     let header = *view.header();
     let compression = header.compression()?;
     check_numbers(&header, compression, rules)?;
-    if rules.origin == Origin::Client {
-        check_client(&header)?;
-    }
     view.verify_crc()?;
     let max_timestamp = match walks(compression, rules) {
         true => {
@@ -138,6 +135,21 @@ fn check_numbers(
     }
     if last_offset_delta < count - 1 || last_offset_delta < 0 {
         return Err(BatchError::LastOffset { count, last_offset_delta });
+    }
+    match rules.origin {
+        Origin::Client => check_client(header),
+        Origin::Cluster => check_offsets(header),
+    }
+}
+
+/// A base offset from which the batch's last one, and the one after it, can be counted. What a client
+/// sends there is not looked at: the leader writes it.
+fn check_offsets(header: &BatchHeader) -> Result<(), BatchError> {
+    let base_offset = header.base_offset.0;
+    let last_offset_delta = header.last_offset_delta;
+    let end = base_offset.checked_add(i64::from(last_offset_delta) + 1);
+    if base_offset < 0 || end.is_none() {
+        return Err(BatchError::Offsets { base_offset, last_offset_delta });
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! A walk ends with an error at the first malformed record, and checks after the last one that the
 //! bytes end there too.
 
+use std::iter::FusedIterator;
+
 use ottla_model::limits::RECORD_HEADERS_MAX;
 use ottla_model::{Offset, Timestamp};
 
@@ -163,6 +165,8 @@ impl<'a> Iterator for RecordWalk<'a> {
         }
     }
 }
+
+impl FusedIterator for RecordWalk<'_> {}
 
 /// A record as it is stored: deltas, not sums.
 pub(crate) struct RawRecord<'a> {

@@ -117,6 +117,8 @@ fn same_record(ours: &RecordView<'_>, theirs: &theirs::Record) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn we_read_what_they_write(records in records()) {
         let bytes = encoded_by_them(&records);

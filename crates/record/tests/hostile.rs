@@ -220,6 +220,8 @@ fn poke(bytes: &[u8]) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn random_bytes_are_survived(bytes in vec(any::<u8>(), 0..300)) {
         poke(&bytes);

@@ -83,7 +83,7 @@ fn read(batch: &[u8]) -> Vec<Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn records_come_back_as_they_were_pushed(
@@ -176,4 +176,16 @@ fn options_reach_the_header() {
     assert_eq!((header.producer_id, header.producer_epoch), (ProducerId(7), ProducerEpoch(3)));
     assert_eq!((header.base_sequence, header.last_sequence()), (Sequence(11), Sequence(11)));
     assert!(header.is_transactional() && header.is_idempotent() && !header.is_control());
+}
+
+/// Found by the properties above: the builder took a first timestamp below -1 for the largest, and
+/// the leader then put the batch right and copied it.
+#[test]
+fn the_largest_timestamp_is_never_below_none() {
+    let mut builder = BatchBuilder::new();
+    builder.push(Timestamp(-5), None, None, NO_HEADERS);
+    let batch = builder.finish(&BatchOptions::default());
+    let checked = validate(batch.clone(), &BatchRules::default()).unwrap();
+    assert_eq!(checked.header().max_timestamp, Timestamp::NONE);
+    assert_eq!(checked.bytes(), &batch, "nothing had to be put right");
 }

@@ -211,6 +211,14 @@ fn the_cluster_may_send_what_a_client_may_not() {
     let mut gaps = good(Compression::None);
     put(23, 9_i32.to_be_bytes())(&mut gaps);
     validate(sealed(gaps), &BatchRules::for_cluster()).unwrap();
+    let mut beyond = good(Compression::None);
+    put(0, (i64::MAX - 2).to_be_bytes())(&mut beyond);
+    check(
+        beyond.clone(),
+        &BatchRules::for_cluster(),
+        expect!["base offset 9223372036854775805 and last offset delta 2 make no offset"],
+    );
+    validate(beyond.into(), &BatchRules::default()).expect("what a client sends there is ignored");
     let empty = with_records(Compression::None, 0, &[]);
     let mut empty = empty.to_vec();
     put(23, 9_i32.to_be_bytes())(&mut empty);
