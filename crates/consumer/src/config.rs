@@ -1,10 +1,12 @@
 //! What can be chosen about a consumer.
 
-use ottla_client::Client;
+use ottla_client::{Client, ClientError};
 use ottla_model::{ByteCount, MIB, Offset, Timestamp};
+use ottla_runtime::entropy;
 
 use crate::consumer::Consumer;
 use crate::error::ConsumerError;
+use crate::shared::Shared;
 
 /// Where to begin to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +60,6 @@ impl Default for ConsumerConfig {
 /// Chooses a consumer's settings and starts it.
 #[derive(Clone, Debug)]
 pub struct ConsumerBuilder {
-    #[allow(dead_code)]
     client: Client,
     config: ConsumerConfig,
 }
@@ -80,6 +81,12 @@ impl ConsumerBuilder {
         self
     }
 
+    /// See [`ConsumerConfig::fetch_bytes_max`].
+    pub fn fetch_bytes_max(mut self, size: ByteCount) -> Self {
+        self.config.fetch_bytes_max = size;
+        self
+    }
+
     /// See [`ConsumerConfig::out_of_range`].
     pub fn out_of_range(mut self, policy: OutOfRange) -> Self {
         self.config.out_of_range = policy;
@@ -87,7 +94,21 @@ impl ConsumerBuilder {
     }
 
     /// Starts the consumer on the runtime that runs the caller.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Client`] when a setting makes no sense.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub async fn build(self) -> Result<Consumer, ConsumerError> {
-        unimplemented!()
+        if self.config.prefetch_bytes_max < self.config.fetch_bytes_max {
+            let (all, one) = (self.config.prefetch_bytes_max, self.config.fetch_bytes_max);
+            let what = format!("prefetch_bytes_max is {all}; a fetch of {one} must fit");
+            return Err(ClientError::Invalid(what).into());
+        }
+        let rng = entropy::rng().map_err(|error| {
+            ClientError::Invalid(format!("the system gives no random numbers: {error}"))
+        })?;
+        Ok(Consumer::start(Shared::new(self.client, self.config, rng)))
     }
 }

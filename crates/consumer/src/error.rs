@@ -32,6 +32,12 @@ pub enum ConsumerError {
         /// How many there are.
         partitions: u32,
     },
+    /// The topic was deleted.
+    #[error("topic {topic} was deleted; if it was made again, assign it again")]
+    TopicGone {
+        /// Its name.
+        topic: TopicName,
+    },
     /// The offset is not in the log, or no longer.
     #[error(
         "{topic}-{partition} has no offset {offset} ({why}); seek, or choose what happens then \
@@ -70,6 +76,7 @@ impl Answers for ConsumerError {
             Self::NotAssigned { .. }
             | Self::AlreadyAssigned { .. }
             | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
             | Self::OutOfRange { .. }
             | Self::Corrupt { .. } => Outcome::DidNotHappen,
             Self::Client(error) => error.outcome(),
@@ -81,6 +88,7 @@ impl Answers for ConsumerError {
             Self::NotAssigned { .. }
             | Self::AlreadyAssigned { .. }
             | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
             | Self::OutOfRange { .. } => Retry::Never,
             Self::Corrupt { .. } => Retry::Later,
             Self::Client(error) => error.retry(),
@@ -92,6 +100,7 @@ impl Answers for ConsumerError {
             Self::NotAssigned { .. }
             | Self::AlreadyAssigned { .. }
             | Self::UnknownPartition { .. }
+            | Self::TopicGone { .. }
             | Self::OutOfRange { .. } => Fault::Caller,
             Self::Corrupt { .. } => Fault::Cluster,
             Self::Client(error) => error.fault(),

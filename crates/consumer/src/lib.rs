@@ -2,12 +2,17 @@
 //! order, each once.
 //!
 //! Read in this order: [`config`] (what can be chosen), [`consumer`] (what to call), [`record`]
-//! (what comes out), [`error`] (how it says no).
+//! (what comes out), [`error`] (how it says no). Inside: `session` (what is fetched when, and what
+//! answers mean; pure), `driver` (which carries that out), `decode` (from bytes to records).
 
 pub mod config;
 pub mod consumer;
+mod decode;
+mod driver;
 pub mod error;
 pub mod record;
+mod session;
+mod shared;
 
 pub use config::{ConsumerBuilder, ConsumerConfig, OutOfRange, Start};
 pub use consumer::Consumer;

@@ -5,7 +5,7 @@ use crate::varint::{VARINT_BYTES_MAX, VARLONG_BYTES_MAX, read_varint, read_varlo
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
-    rest: &'a [u8],
+    pub(crate) rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {

@@ -67,10 +67,30 @@ impl<'a> BatchView<'a> {
     where
         'a: 's,
     {
-        let payload = match self.header.compression()? {
-            Compression::None => self.payload(),
-            compression => decompress(compression, self.payload(), scratch, bytes_max)?,
-        };
-        Ok(RecordWalk::new(&self.header, payload))
+        Ok(self.walk(self.unpack(scratch, bytes_max)?))
+    }
+
+    /// The records' bytes, decompressed into `scratch` to at most `bytes_max`; plain ones are where
+    /// they lie. For whoever keeps them longer than the scratch, and walks them afterwards.
+    ///
+    /// # Errors
+    /// When they cannot be decompressed, or not within the budget.
+    pub fn unpack<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        bytes_max: u64,
+    ) -> Result<&'s [u8], BatchError>
+    where
+        'a: 's,
+    {
+        match self.header.compression()? {
+            Compression::None => Ok(self.payload()),
+            compression => decompress(compression, self.payload(), scratch, bytes_max),
+        }
+    }
+
+    /// Walks records that [`unpack`](Self::unpack) gave.
+    pub fn walk<'u>(&self, unpacked: &'u [u8]) -> RecordWalk<'u> {
+        RecordWalk::new(&self.header, unpacked)
     }
 }

@@ -65,6 +65,21 @@ pub struct Headers<'a> {
     left: u32,
 }
 
+impl<'a> Headers<'a> {
+    /// The encoded headers that are left, for whoever keeps a record longer than a borrow.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.reader.rest
+    }
+
+    /// The headers again, of what [`bytes`](Self::bytes) and `len` gave.
+    ///
+    /// # Panics
+    /// The iteration does, when these are not the bytes of so many headers.
+    pub fn of_walked(bytes: &'a [u8], count: u32) -> Self {
+        Self { reader: Reader::new(bytes), left: count }
+    }
+}
+
 impl<'a> Iterator for Headers<'a> {
     type Item = RecordHeader<'a>;
 
