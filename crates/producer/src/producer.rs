@@ -37,7 +37,7 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.close();
+        self.shared.close(None);
     }
 }
 
@@ -78,8 +78,7 @@ impl Producer {
     /// Takes no more records, then flushes.
     pub async fn close(&self) -> Result<(), ProducerError> {
         let (done, decided) = oneshot::channel();
-        self.shared().command(Command::Flush(done));
-        self.shared().close();
+        self.shared().close(Some(done));
         // A driver that has ended by now had nothing left to decide.
         let _ = decided.await;
         Ok(())

@@ -34,7 +34,8 @@ pub(crate) struct Shared {
     pub(crate) give_way: AtomicBool,
     builders: Mutex<Vec<Box<BatchBuilder>>>,
     attention: Mutex<Vec<LineId>>,
-    commands: Mutex<Vec<Command>>,
+    /// Nothing once the driver has ended.
+    commands: Mutex<Option<Vec<Command>>>,
     topics: Mutex<Topics>,
 }
 
@@ -44,7 +45,8 @@ pub(crate) enum Command {
     /// These partitions of the topic are new. They come in the order of their lines.
     Add(Arc<Topic>, Vec<Arc<Gathering>>, Arc<TopicRoute>),
     Flush(oneshot::Sender<()>),
-    Close,
+    /// Take nothing more; tell when everything is decided.
+    Close(Option<oneshot::Sender<()>>),
 }
 
 #[derive(Debug, Default)]
@@ -94,7 +96,7 @@ impl Shared {
             give_way: AtomicBool::new(false),
             builders: Mutex::default(),
             attention: Mutex::default(),
-            commands: Mutex::default(),
+            commands: Mutex::new(Some(Vec::new())),
             topics: Mutex::default(),
         }
     }
@@ -122,13 +124,21 @@ impl Shared {
         std::mem::take(&mut self.attention.lock())
     }
 
+    /// Dropped, and with it whoever waits for it, when the driver has ended.
     pub(crate) fn command(&self, command: Command) {
-        self.commands.lock().push(command);
+        if let Some(commands) = &mut *self.commands.lock() {
+            commands.push(command);
+        }
         self.wake.notify_one();
     }
 
     pub(crate) fn take_commands(&self) -> Vec<Command> {
-        std::mem::take(&mut self.commands.lock())
+        self.commands.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The driver has ended: nobody takes commands any more.
+    pub(crate) fn refuse_commands(&self) {
+        *self.commands.lock() = None;
     }
 
     /// The topic of this route, which the driver gets to know if it is new here.
@@ -183,8 +193,8 @@ impl Shared {
     }
 
     /// Takes no more records of any topic.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&self, done: Option<oneshot::Sender<()>>) {
         self.topics.lock().closed = true;
-        self.command(Command::Close);
+        self.command(Command::Close(done));
     }
 }

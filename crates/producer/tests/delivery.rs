@@ -116,7 +116,8 @@ async fn cut_connections_and_lost_answers_neither_duplicate_nor_reorder() {
     let direct = Client::connect(server.grpc()).await.unwrap();
     topic(&direct, "faults", 3).await;
     let client = Client::connect(proxy.address()).await.unwrap();
-    let producer = Producer::builder(&client).batch_bytes(ByteCount(4 * KIB)).build().await.unwrap();
+    let producer =
+        Producer::builder(&client).batch_bytes(ByteCount(4 * KIB)).build().await.unwrap();
     let topic = producer.topic("faults").await.unwrap();
     let mut deliveries = Vec::new();
     for number in 0..6000_u32 {
@@ -180,14 +181,15 @@ async fn a_full_buffer_makes_callers_wait_and_loses_nobody() {
     };
     assert_eq!(error, ProducerError::BufferFull { size_max: ByteCount(64 * KIB) });
     assert!(producer.metrics().buffer_bytes <= 64 * KIB);
-    assert!((40..=64).contains(&taken), "{taken} records of 1000 B in 64 KiB");
+    assert!((40..=66).contains(&taken), "{taken} records of 1000 B in 64 KiB");
     // A call that is given up while it waits has not taken its record.
     let soon = Duration::from_millis(50);
     let lost = format!("lost {value}");
     let waiting = tokio::time::timeout(soon, topic.send(Record::new(&lost))).await;
     assert!(waiting.is_err(), "there is no room");
     let later = topic.clone();
-    let waiter = tokio::spawn(async move { later.send(Record::new("waited")).await });
+    let waits = format!("waited {value}");
+    let waiter = tokio::spawn(async move { later.send(Record::new(&waits)).await });
     tokio::time::sleep(soon).await;
     assert!(!waiter.is_finished(), "there is no room yet");
     proxy.cut();
@@ -208,8 +210,7 @@ async fn what_is_not_answered_in_time_is_given_up_as_unknown() {
     topic(&direct, "late", 1).await;
     let client = Client::connect(proxy.address()).await.unwrap();
     let patience = Duration::from_millis(300);
-    let producer =
-        Producer::builder(&client).delivery_timeout(patience).build().await.unwrap();
+    let producer = Producer::builder(&client).delivery_timeout(patience).build().await.unwrap();
     let topic = producer.topic("late").await.unwrap();
     topic.send(Record::new("0")).await.unwrap().await.unwrap();
     proxy.mute(true);

@@ -131,7 +131,7 @@ impl Driver {
                     self.take_everything();
                     self.flushes.push((BatchId(self.next_batch), done));
                 }
-                Command::Close => self.close(),
+                Command::Close(done) => self.close(done),
             }
         }
     }
@@ -157,12 +157,13 @@ impl Driver {
         }
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, done: Option<oneshot::Sender<()>>) {
         self.closing = true;
         for index in 0..self.lines.len() {
             let gathered = self.lines[index].gathering.end(ProducerError::Closed);
             self.hand_over(LineId(index as u32), gathered);
         }
+        self.flushes.extend(done.map(|done| (BatchId(self.next_batch), done)));
     }
 
     fn answer_flushes(&mut self) {
@@ -283,6 +284,7 @@ fn count(counter: &AtomicU64, more: u64) {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.shared.budget.close();
+        self.shared.refuse_commands();
         for line in &self.lines {
             for gathered in line.gathering.end(ProducerError::Closed) {
                 gathered.fate.decide(Err(ProducerError::Aborted));
