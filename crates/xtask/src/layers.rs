@@ -51,6 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("consumer", &["model", "record", "wire", "runtime", "client"]),
     // proof
     ("testkit", &["model", "record", "log", "runtime", "client", "producer", "consumer", "server"]),
+    ("power-cut", &["model", "log"]),
     ("xtask", &[]),
     ("examples", &["model", "client", "producer", "consumer", "server", "runtime"]),
     (
