@@ -56,3 +56,13 @@ pub enum Command {
     /// Print the completions of a shell
     Completions(completions::Completions),
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        super::Arguments::command().debug_assert();
+    }
+}

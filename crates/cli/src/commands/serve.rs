@@ -1,5 +1,6 @@
 //! `ottla serve`: a broker until it is told to stop.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -119,7 +120,10 @@ fn greet(server: &RunningServer, data_dir: &str) {
 
 fn log_to_stderr(json: bool) {
     let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process (a test) is no reason to stop.
     let _already_set = if json { builder.json().try_init() } else { builder.try_init() };
 }

@@ -40,7 +40,7 @@ pub struct Consume {
     partition: Vec<u32>,
     /// Where to begin: `start`, `end`, an offset, a time (`2026-11-21T10:00:00Z`, `2h ago`), or -N for the last N
     /// of each partition
-    #[arg(long, short, default_value = "end", value_name = "WHERE", allow_hyphen_values = true)]
+    #[arg(long, default_value = "end", value_name = "WHERE", allow_hyphen_values = true)]
     from: String,
     /// Stop at what was the end when it began
     #[arg(long, short = 'e')]
