@@ -17,4 +17,6 @@ mod shared;
 pub use config::{ConsumerBuilder, ConsumerConfig, OutOfRange, Start};
 pub use consumer::Consumer;
 pub use error::ConsumerError;
+pub use ottla_client::{Client, ClientConfig, ClientError};
+pub use ottla_model::{ByteCount, Offset, PartitionId, Timestamp};
 pub use record::{ConsumedBatch, ConsumedRecord};
