@@ -53,6 +53,7 @@ impl Proxy {
     }
 
     /// How many bytes of answers were swallowed.
+    #[allow(dead_code)]
     pub(crate) fn swallowed(&self) -> u64 {
         self.state.swallowed.load(Ordering::SeqCst)
     }
