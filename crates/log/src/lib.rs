@@ -20,7 +20,6 @@ mod planted;
 pub mod planted;
 pub mod producers;
 mod recovery;
-pub mod scan;
 mod segment;
 pub mod settings;
 pub mod storage;

@@ -125,12 +125,24 @@ impl Ops {
 
     /// The log was cut: nothing that is queued or in flight reaches beyond `to`.
     ///
-    /// SUBTLE: what was queued stays queued and is journalled, in order, before the truncation that
-    /// follows it; replay appends it and cuts it again. Only what we tell about it changes.
+    /// SUBTLE: what no round has taken yet and lies beyond is forgotten. A checkpoint tells the end as
+    /// it is after the cut, with the cursor before whatever is still queued: an append from there on
+    /// that lay beyond the cut would not fit when it is replayed. What is in flight lies before the
+    /// cursor, or is unwritten and at it.
     pub(crate) fn cut(&mut self, to: Offset) {
-        for pending in &mut self.pending {
+        let Self { pending, pending_bytes, .. } = self;
+        pending.retain_mut(|pending| {
+            let is_bytes = matches!(
+                pending.operation,
+                Operation::Append { .. } | Operation::Carry { .. } | Operation::Roll { .. }
+            );
+            let beyond = is_bytes && pending.end > to;
+            if beyond {
+                *pending_bytes -= pending.operation.entry_bytes() as u64;
+            }
             pending.end = pending.end.min(to);
-        }
+            !beyond
+        });
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.end = in_flight.end.min(to);
         }

@@ -50,7 +50,8 @@ impl Stream {
     /// base offset of the batch that `to` lies in.
     ///
     /// # Errors
-    /// When `to` is below the log's start, or the stream or directory takes nothing any more.
+    /// When `to` is below the log's start or lies in the batch that holds it, or the stream or
+    /// directory takes nothing any more.
     pub fn truncate(&self, to: Offset) -> Result<Offset, StreamError> {
         self.shared.health.check()?;
         if !self.state.lock().is_fsync() {
@@ -99,6 +100,10 @@ impl Stream {
                 (segment, position, end)
             }
         };
+        if end < self.offsets().log_start {
+            // The batch that holds the start would have to be cut apart.
+            return Err(self.state.lock().out_of_range(to));
+        }
         let stale = self.shared.planted(Planted::ProducerSnapshotStale);
         let producers = if end < seen.1 && !stale {
             Some(self.producers_as_of(end).map_err(|error| self.walk_failed(&error))?)

@@ -272,9 +272,14 @@ impl Run {
 
     fn retain(&mut self) {
         let at = self.storage.position();
-        let done = self.directory.as_ref().map(|d| d.enforce_retention(self.now));
-        for done in done.into_iter().flatten() {
-            self.issue(done.stream, Op::MoveStart(done.log_start), at);
+        let Some(directory) = self.directory.clone() else { return };
+        directory.enforce_retention(self.now);
+        for id in self.live() {
+            let start = directory.stream(id).map(|stream| stream.offsets().log_start);
+            let moved = start.filter(|start| *start > self.histories[&id].now.start);
+            if let Some(to) = moved {
+                self.issue(id, Op::MoveStart(to), at);
+            }
         }
     }
 
