@@ -150,6 +150,20 @@ impl StreamState {
     }
 }
 
+impl StreamState {
+    /// Brings the log of a relaxed stream, as its files have it, and its start together, which the
+    /// journal has: what the start was moved past may have been lost before it was flushed.
+    fn meet_start(&mut self) {
+        let start = self.log_start;
+        if self.log_end < start {
+            self.begin_segment(start);
+            self.log_end = start;
+            self.contained.end = start;
+        }
+        self.epochs.move_start(start);
+    }
+}
+
 impl Stream {
     /// Does again what the journal says was done at `place`, unless the checkpoint contained it.
     ///
@@ -232,6 +246,9 @@ impl Stream {
     pub(crate) fn end_replay(&self, journal_end: Cursor) -> Result<(), String> {
         let mut state = self.state.lock();
         state.ops.clamp_placed(journal_end);
+        if !state.is_fsync() {
+            state.meet_start();
+        }
         state.durable_end = state.log_end;
         state.flushed_end = if state.is_fsync() { state.log_end } else { state.flushed_end };
         if state.shortened {

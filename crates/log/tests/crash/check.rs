@@ -71,7 +71,7 @@ fn check_stream(
     count: usize,
     fall: Fall,
 ) -> Result<(), String> {
-    let prefixes = history.prefixes(count);
+    let prefixes = history.prefixes(count, fall);
     let candidates = &states[prefixes.clone()];
     let Some(stream) = stream else {
         return if candidates.iter().any(|state| state.settings.is_none()) {
@@ -160,6 +160,9 @@ impl Found {
         let StreamOffsets { log_start, log_end, .. } = self.offsets;
         if !(state.start..=start_max).contains(&log_start) {
             return Err(format!("L11: its start {log_start} was never set"));
+        }
+        if log_end < log_start {
+            return Err(format!("L11: it starts at {log_start}, beyond its end {log_end}"));
         }
         if log_end < floor {
             return Err(format!("R2: it ends at {log_end}, and {floor} was safe"));

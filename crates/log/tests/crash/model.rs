@@ -34,6 +34,17 @@ pub(crate) struct Issued {
     pub(crate) flushed: Option<usize>,
 }
 
+impl Issued {
+    /// Whether it was known to survive such a fall before the disk's operation `count`.
+    fn is_known(&self, count: usize, fall: Fall) -> bool {
+        let known = match fall {
+            Fall::Kill => self.acked,
+            Fall::PowerCut => self.flushed,
+        };
+        known.is_some_and(|known| known <= count)
+    }
+}
+
 /// One stream at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
@@ -138,28 +149,32 @@ impl History {
         })
     }
 
-    /// The shortest and longest prefix that a crash after `count` effects may leave.
-    pub(crate) fn prefixes(&self, count: usize) -> std::ops::RangeInclusive<usize> {
+    /// The shortest and longest prefix that a crash after `count` operations of the disk may leave.
+    pub(crate) fn prefixes(&self, count: usize, fall: Fall) -> std::ops::RangeInclusive<usize> {
         let relaxed = self.was_relaxed();
         let counts = |issued: &Issued| {
             let appended = matches!(issued.op, Op::Append(_));
             issued.acked.is_some_and(|acked| acked <= count) && !(relaxed && appended)
         };
-        let lower = self.ops.iter().rposition(counts).map_or(0, |at| at + 1);
+        let known = self.ops.iter().rposition(counts).map_or(0, |at| at + 1);
+        let lower = known.max(if relaxed { self.born_before(count, fall) } else { 0 });
         let upper = self.ops.iter().take_while(|issued| issued.at <= count).count();
         lower..=upper.max(lower)
     }
 
+    /// The prefix that made the stream in whose life the last append survived: without it, where
+    /// would that be?
+    fn born_before(&self, count: usize, fall: Fall) -> usize {
+        let survived =
+            |issued: &Issued| matches!(issued.op, Op::Append(_)) && issued.is_known(count, fall);
+        let made = |issued: &Issued| matches!(issued.op, Op::Create(_));
+        let last = self.ops.iter().rposition(survived);
+        last.and_then(|last| self.ops[..last].iter().rposition(made)).map_or(0, |at| at + 1)
+    }
+
     /// Up to where the appends of `state` must have survived.
     pub(crate) fn floor(&self, state: &State, count: usize, fall: Fall) -> Offset {
-        let survived = |at: usize| {
-            let issued = &self.ops[at];
-            let known = match fall {
-                Fall::Kill => issued.acked,
-                Fall::PowerCut => issued.flushed,
-            };
-            known.is_some_and(|known| known <= count)
-        };
+        let survived = |at: usize| self.ops[at].is_known(count, fall);
         let kept = state.batches.iter().rev().find(|(at, _)| survived(*at));
         kept.map_or(Offset::ZERO, |(_, batch)| batch.next())
     }
