@@ -23,7 +23,6 @@ pub struct Server;
 
 /// A server that runs until [`RunningServer::shutdown`]. Dropped without it, it stops as if killed:
 /// nothing acknowledged is lost, and the next start recovers.
-#[derive(Debug)]
 pub struct RunningServer {
     // In the order in which they are to be dropped.
     grpc: Option<GrpcListener>,
@@ -176,8 +175,10 @@ impl Drop for RunningServer {
     }
 }
 
-impl std::fmt::Debug for Core {
+impl std::fmt::Debug for RunningServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Core").field("storage", &self.storage).finish_non_exhaustive()
+        let mut shown = f.debug_struct("RunningServer");
+        shown.field("grpc", &self.grpc_address()).field("http", &self.http_address());
+        shown.finish_non_exhaustive()
     }
 }

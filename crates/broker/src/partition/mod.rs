@@ -13,6 +13,9 @@ mod produce;
 mod rebuild;
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use ottla_log::Stream;
