@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod directory;
+pub mod doctor;
 pub mod epochs;
 pub mod error;
 pub mod format;

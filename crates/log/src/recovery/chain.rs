@@ -135,14 +135,17 @@ impl<'a> Chain<'a> {
     /// What comes next.
     pub(crate) fn next(&mut self) -> storage::Result<Found> {
         let here = self.round_at(self.place)?;
-        let bad = match here {
+        let mut bad = match here {
             Ok(round) => return Ok(self.accept(self.place, round)),
             Err(bad) => bad,
         };
         let next_file = Position { file: self.place.file + 1, at: 0 };
         if next_file.file < self.files.len() {
-            if let Ok(round) = self.round_at(next_file)? {
-                return Ok(self.accept(next_file, round));
+            match self.round_at(next_file)? {
+                Ok(round) => return Ok(self.accept(next_file, round)),
+                // It is there, and bad: what it says of its streams is worth more than nothing.
+                Err(there) if there.header.is_some() => bad = there,
+                Err(_) => {}
             }
         }
         if self.bugs.never_damaged {

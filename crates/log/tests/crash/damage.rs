@@ -48,7 +48,7 @@ pub(crate) fn damages(plan: &Plan, until: Until) -> Tally {
 
 /// One way to damage a disk.
 #[derive(Clone, Debug)]
-enum Damage {
+pub(crate) enum Damage {
     /// One byte of a round is not what was written, and a later round says that it was durable.
     Round { path: String, node: NodeId, position: u64 },
     /// One byte of some file is not what was written.
@@ -58,7 +58,7 @@ enum Damage {
 }
 
 impl Damage {
-    fn inflict(&self, image: &mut Image) {
+    pub(crate) fn inflict(&self, image: &mut Image) {
         match self {
             Self::Round { node, position, .. } | Self::Byte { node, position, .. } => {
                 let content = image.content_mut(*node);
@@ -71,7 +71,7 @@ impl Damage {
     }
 }
 
-fn all_damages(image: &Image, seed: u64) -> Vec<Damage> {
+pub(crate) fn all_damages(image: &Image, seed: u64) -> Vec<Damage> {
     let mut rng = Rng::from_number(seed);
     let mut damages = Vec::new();
     let durable = durable_mark(image);

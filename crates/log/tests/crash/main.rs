@@ -6,11 +6,12 @@
 //!
 //! Read in this order: `workload` (the script), `batch`, `model` (what a crash may leave), `check`
 //! (the invariants), `enumerate` (the crashes), `damage`
-//! (what rots); `planted` shows that it catches what it is for.
+//! (what rots), `doctor` (a second opinion); `planted` shows that it catches what it is for.
 
 mod batch;
 mod check;
 mod damage;
+mod doctor;
 mod enumerate;
 mod model;
 #[cfg(feature = "planted")]
@@ -82,6 +83,20 @@ fn damage_at_rest_is_reported() {
     let mut tally = damage::damages(&Plan::of(1), Until::End);
     tally.add(damage::damages(&Plan::of(2), Until::End));
     expect_none(&tally);
+}
+
+/// The doctor and recovery find the same, whatever a crash leaves.
+#[test]
+fn the_doctor_agrees_with_recovery() {
+    let mut tally = doctor::crashes(&Plan::of(1));
+    tally.add(doctor::crashes(&Plan::of(2)));
+    expect_none(&tally);
+}
+
+/// The doctor finds the damage that recovery finds, and what it repairs opens again.
+#[test]
+fn what_the_doctor_repairs_opens_again() {
+    expect_none(&doctor::damages(&Plan::of(1)));
 }
 
 /// A script is a function of its seed: otherwise no violation could be repeated.
