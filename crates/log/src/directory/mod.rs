@@ -269,11 +269,10 @@ impl LogDirectory {
     fn forget_former(&self, id: StreamId) -> Result<(), StreamError> {
         let shared = self.shared();
         let mut log = shared.checkpoints.lock();
-        let now = log.made_at;
         while shared.files.garbage.lock().holds_stream(id) {
-            shared.journal().drain(shared, now)?;
-            let made = shared.checkpoint_locked(&mut log, now, false)?;
-            if !made {
+            let drained = shared.drain(&mut log)?;
+            let now = log.made_at;
+            if !drained || !shared.checkpoint_locked(&mut log, now, false)? {
                 let why = "its former files could not be removed: the disk is full".to_owned();
                 return Err(StreamError::Storage { stream: id, why });
             }
@@ -373,7 +372,7 @@ impl LogDirectory {
             DirectoryState::Closed => return Ok(()),
             DirectoryState::Online => shared.health.close(),
         }
-        shared.journal().drain(shared, now)?;
+        shared.drain(&mut shared.checkpoints.lock())?;
         for stream in shared.all_streams() {
             while shared.fill(&stream, FillTo::Rest)? {}
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use ottla_model::Timestamp;
 
 use super::shared::Shared;
-use super::{Lane, Step};
+use super::{CheckpointLog, Lane, Step};
 use crate::error::Offline;
 use crate::journal::Wrote;
 use crate::segment::write_fill;
@@ -147,6 +147,30 @@ impl Shared {
     /// No stream needs journal space to get there: less than a block is padded, and carried only when
     /// the stream goes on. So a full journal always sets itself free.
     fn evacuate(&self, last: u64, now: Timestamp) -> Result<bool, Offline> {
+        self.evacuate_locked(&mut self.checkpoints.lock(), last, now)
+    }
+
+    /// Writes rounds until everything is durable that was queued when this was called, and frees
+    /// journal space where it is wanted for that. `false`: the disk is full.
+    pub(crate) fn drain(&self, log: &mut CheckpointLog) -> Result<bool, Offline> {
+        let now = log.made_at;
+        while self.journal().drain(self, now)? == Wrote::Blocked {
+            let Some(last) = self.journal().wants_free(self) else { return Ok(false) };
+            if !self.evacuate_locked(log, last, now)?
+                || self.journal().wants_free(self) == Some(last)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn evacuate_locked(
+        &self,
+        log: &mut CheckpointLog,
+        last: u64,
+        now: Timestamp,
+    ) -> Result<bool, Offline> {
         for stream in self.all_streams() {
             while stream.state.lock().needs_round_upto(last) {
                 if !self.fill(&stream, FillTo::Rest)? {
@@ -156,7 +180,7 @@ impl Shared {
                 self.counters.forced_fills.add(1);
             }
         }
-        let done = self.checkpoint(now, false)?;
+        let done = self.checkpoint_locked(log, now, false)?;
         // Whoever found the journal full is let in again.
         self.queues.journal.bell.ring();
         Ok(done)

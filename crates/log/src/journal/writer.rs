@@ -129,8 +129,8 @@ impl Writer {
             shared.counters.rounds_refused.add(1);
             return Ok(Wrote::Blocked);
         }
-        if shared.planted(Planted::AckBeforeFsync) {
-            self.tell(shared);
+        if shared.planted(Planted::AckBeforeFsync) && self.tell(shared) {
+            return Ok(Wrote::Round);
         }
         self.encode(shared, sequence, bytes, now);
         let written = self.handle.write_at(self.position, &self.buffer);
@@ -170,13 +170,16 @@ impl Writer {
         self.builder.encode(stamp, &mut self.buffer);
     }
 
-    fn tell(&mut self, shared: &Shared) {
-        let Some((_, streams)) = &mut self.gathered else { return };
+    /// Tells the round's streams that it is durable; answers whether there were any to be told.
+    fn tell(&mut self, shared: &Shared) -> bool {
+        let Some((_, streams)) = &mut self.gathered else { return false };
+        let told = !streams.is_empty();
         let mut durable = Vec::with_capacity(streams.len());
         for stream in streams.drain(..) {
             durable.extend(stream.complete_round());
         }
         shared.durable.lock().append(&mut durable);
+        told
     }
 
     /// Sees to it that `bytes` fit at the position; `false` when they will only later.
@@ -252,6 +255,10 @@ fn open_for_rounds(storage: &dyn Storage, number: u32) -> storage::Result<Arc<dy
     storage.open(&journal_path(number), OpenMode::READ_WRITE.direct_sync())
 }
 
+/// A journal file in the making. It gets its name when it has its length, so that one that is too
+/// short to hold a round is damaged and not new.
+const JOURNAL_NEW: &str = "journal/new";
+
 /// Makes a file of zeros, durable with its name. Written rather than reserved: a write into it then
 /// changes nothing but bytes, which is what makes rounds fast.
 pub(crate) fn make_journal_file(
@@ -259,15 +266,15 @@ pub(crate) fn make_journal_file(
     number: u32,
     bytes: u64,
 ) -> storage::Result<Arc<dyn StorageFile>> {
-    let path = journal_path(number);
-    let made = zero_file(storage, &path, bytes);
+    let made = zero_file(storage, JOURNAL_NEW, bytes);
     if let Err(error) = made {
         if matches!(error, StorageError::Full { .. }) {
-            // Nothing was promised about it: it must not stay in the way of the next attempt.
-            storage.remove_file(&path)?;
+            // It must not take the room that it did not find.
+            storage.remove_file(JOURNAL_NEW)?;
         }
         return Err(error);
     }
+    storage.rename(JOURNAL_NEW, &journal_path(number))?;
     storage.sync_dir(JOURNAL_DIR)?;
     open_for_rounds(storage, number)
 }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use ottla_model::limits::BLOCK_BYTES;
 use ottla_model::{DirectoryId, StreamId};
 
+use crate::directory::DirectoryIdentity;
 use crate::format::names::{JOURNAL_DIR, journal_path, parse_journal_file};
 use crate::format::{BadRound, JournalPlace, Round, RoundHeader};
 use crate::journal::JournalFile;
@@ -72,6 +73,9 @@ pub(crate) struct Chain<'a> {
     files: Vec<(u32, u64)>,
     place: Position,
     expected: u64,
+    /// The run that wrote the last round; no older one wrote the next.
+    incarnation: u64,
+    incarnation_max: u64,
     /// The first round of each file that was entered.
     entered: Vec<JournalFile>,
     window: (Position, Bytes),
@@ -97,7 +101,7 @@ impl<'a> Chain<'a> {
     /// The journal from `place` on. `None`: the file is not there, or has nothing.
     pub(crate) fn open(
         storage: &'a dyn Storage,
-        directory: DirectoryId,
+        identity: &DirectoryIdentity,
         place: JournalPlace,
         files: &[(u32, u64)],
         bugs: ChainBugs,
@@ -111,11 +115,13 @@ impl<'a> Chain<'a> {
         let (number, bytes) = files[0];
         Some(Self {
             storage,
-            directory,
+            directory: identity.directory,
             bugs,
             files,
             place: start,
             expected: place.sequence,
+            incarnation: 0,
+            incarnation_max: identity.incarnation,
             entered: vec![JournalFile { number, bytes, first: place.sequence }],
             window: (start, Bytes::new()),
             bytes: 0,
@@ -151,7 +157,23 @@ impl<'a> Chain<'a> {
         if self.bugs.never_damaged {
             return Ok(Found::End);
         }
+        if let Some(damage) = self.take_empty_file() {
+            return Ok(Found::Damage(damage));
+        }
         self.look_ahead(bad)
+    }
+
+    /// A file that holds nothing was emptied: it had its length before it had its name. Whatever was
+    /// in it and after it is lost. Told once.
+    fn take_empty_file(&mut self) -> Option<Damage> {
+        let behind = self.place.file + 1;
+        let (number, bytes) = *self.files.get(behind)?;
+        if bytes >= BLOCK_BYTES {
+            return None;
+        }
+        self.files.truncate(behind);
+        let what = format!("journal file {number} was emptied: it has {bytes} bytes");
+        Some(Damage { sequence: self.expected, streams: None, what })
     }
 
     fn accept(&mut self, at: Position, round: Round) -> Found {
@@ -161,6 +183,7 @@ impl<'a> Chain<'a> {
             self.entered.push(JournalFile { number, bytes, first: header.stamp.sequence });
         }
         self.expected = header.stamp.sequence + 1;
+        self.incarnation = header.stamp.incarnation;
         self.bytes += u64::from(header.round_bytes);
         self.place = Position { file: at.file, at: at.at + u64::from(header.round_bytes) };
         Found::Round(round)
@@ -172,7 +195,9 @@ impl<'a> Chain<'a> {
             Ok(header) => header,
             Err(error) => return Ok(Err(BadRound { error, header: None, streams: None })),
         };
-        let expected = header.stamp.sequence == self.expected;
+        let stamp = &header.stamp;
+        let runs = self.incarnation..=self.incarnation_max;
+        let expected = stamp.sequence == self.expected && runs.contains(&stamp.incarnation);
         if !expected && !self.bugs.takes_stale {
             let error = crate::format::FormatError::Invalid {
                 what: "journal round",

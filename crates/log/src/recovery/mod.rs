@@ -53,15 +53,14 @@ pub(crate) fn recover(
         never_damaged: shared.planted(Planted::MidlogTruncate),
         takes_stale: shared.planted(Planted::JournalStaleRound),
     };
-    let Some(mut chain) = Chain::open(journal, shared.identity.directory, replay, &files, bugs)
-    else {
+    let Some(mut chain) = Chain::open(journal, &shared.identity, replay, &files, bugs) else {
         if shared.planted(Planted::ZeroLengthAccepted) {
             return Ok(empty_journal(&files, next_sequence));
         }
         let what = format!("journal file {} is missing or empty, and is needed", replay.file);
         return Err(OpenError::Damaged { what });
     };
-    let damaged = replay_rounds(shared, &mut chain, report)?;
+    let damaged = replay_rounds(shared, &mut chain, next_sequence, report)?;
     report.journal_bytes = chain.bytes;
     end_replay(shared, chain.expected(), report)?;
     let end = chain.expected();
@@ -96,6 +95,7 @@ fn load_streams(shared: &Arc<Shared>, checkpoint: Checkpoint) -> Result<(), Open
 fn replay_rounds(
     shared: &Arc<Shared>,
     chain: &mut Chain<'_>,
+    checkpointed: u64,
     report: &mut RecoveryReport,
 ) -> Result<bool, OpenError> {
     let mut damaged = false;
@@ -103,7 +103,7 @@ fn replay_rounds(
         match chain.next()? {
             Found::Round(round) => {
                 report.rounds += 1;
-                replay_round(shared, &round);
+                replay_round(shared, &round, checkpointed);
             }
             Found::Damage(damage) => {
                 damaged = true;
@@ -115,14 +115,18 @@ fn replay_rounds(
     }
 }
 
-fn replay_round(shared: &Arc<Shared>, round: &Round) {
+/// SUBTLE: a stream that the checkpoint does not know was dropped before it, unless it was created in
+/// the round that was to come next then, or later. Its drop need not be in the journal, since the
+/// checkpoint itself made it durable; so its creation, which may well be, must not bring it back (C7).
+fn replay_round(shared: &Arc<Shared>, round: &Round, checkpointed: u64) {
     let stamp = &round.header.stamp;
     for entry in round.entries() {
         let place = Cursor { sequence: stamp.sequence, entry: entry.index };
         let stream = shared.streams.read().get(&entry.stream).cloned();
         match (stream, entry.operation) {
-            (None, Operation::Create { settings }) => create(shared, entry.stream, settings, place),
-            // Dropped before the checkpoint: what came before the drop is of no account.
+            (None, Operation::Create { settings }) if stamp.sequence >= checkpointed => {
+                create(shared, entry.stream, settings, place);
+            }
             (None, operation) => {
                 if shared.planted(Planted::DroppedTopicReplayed) {
                     revive(shared, entry.stream, operation, place);
@@ -130,7 +134,7 @@ fn replay_round(shared: &Arc<Shared>, round: &Round) {
             }
             (Some(stream), Operation::Drop) => drop_stream(shared, &stream, place),
             (Some(stream), operation) => {
-                if stream.state.lock().life != Life::Live {
+                if stream.is_lost_at(stamp.sequence) {
                     continue;
                 }
                 if let Err(what) = stream.replay(place, operation, stamp.written_at) {

@@ -9,14 +9,13 @@
 //! the file and cuts it at the same place; (2) the file is cut and synced: replay finds nothing more
 //! to cut; (3) a checkpoint contains it: replay skips it.
 
-use ottla_model::{Durability, Offset, Timestamp};
+use ottla_model::{Durability, Offset};
 
 use super::state::StreamState;
 use super::{FillTo, Stream};
 use crate::directory::CheckpointLog;
 use crate::error::StreamError;
 use crate::format::Operation;
-use crate::journal::Wrote;
 use crate::segment::{SegmentName, Use};
 use crate::storage;
 
@@ -52,21 +51,23 @@ impl Stream {
     pub(crate) fn truncate_relaxed(&self, to: Offset) -> Result<Offset, StreamError> {
         self.frozen(|stream| {
             stream.write_out()?;
-            let Some((cut, _)) = stream.plan_cut(to)? else {
-                return Ok(stream.offsets().log_end);
-            };
-            let end = cut.end;
+            let planned = stream.plan_cut(to)?;
             let mut log = stream.shared.checkpoints.lock();
-            {
+            if let Some((cut, _)) = planned {
                 let mut state = stream.lock_unfilling();
-                state.ops.push(Operation::Truncate { to: end }, end);
+                state.ops.push(Operation::Truncate { to: cut.end }, cut.end);
                 stream.queue(&mut state);
                 stream.apply_cut(&mut state, cut);
+                state.cut_unfinished = true;
+            } else if !stream.state.lock().cut_unfinished {
+                return Ok(stream.offsets().log_end);
             }
-            stream.drain_journal(log.made_at)?;
+            stream.drain_journal(&mut log)?;
             stream.cut_file().map_err(|error| stream.failed(&error))?;
             stream.checkpoint_now(&mut log)?;
-            Ok(end)
+            let mut state = stream.state.lock();
+            state.cut_unfinished = false;
+            Ok(state.log_end)
         })
     }
 
@@ -78,20 +79,22 @@ impl Stream {
         {
             let mut state = self.state.lock();
             state.check_live()?;
-            if std::mem::replace(&mut state.frozen, true) {
+            if std::mem::replace(&mut state.frozen, true) && !state.cut_unfinished {
                 let why = "it is being changed already".to_owned();
                 return Err(StreamError::Storage { stream: self.id, why });
             }
         }
         let result = change(self);
-        self.state.lock().frozen = false;
+        // Cut in memory and not yet in its file, as the disk was full, it takes nothing until somebody
+        // finishes the cut by asking again.
+        let mut state = self.state.lock();
+        state.frozen = state.cut_unfinished;
         result
     }
 
     /// Brings everything into files.
     fn write_out(&self) -> Result<(), StreamError> {
-        let now = self.shared.checkpoints.lock().made_at;
-        self.drain_journal(now)?;
+        self.drain_journal(&mut self.shared.checkpoints.lock())?;
         while self.state.lock().tail.first_unwritten().is_some() {
             drop(self.lock_unfilling());
             if !self.shared.fill(&self.me(), FillTo::Rest)? && !self.is_filling() {
@@ -102,14 +105,12 @@ impl Stream {
         Ok(())
     }
 
-    fn drain_journal(&self, now: Timestamp) -> Result<(), StreamError> {
-        match self.shared.journal().drain(&self.shared, now)? {
-            Wrote::Blocked => {
-                let why = "the journal is full; try again".to_owned();
-                Err(StreamError::Storage { stream: self.id, why })
-            }
-            Wrote::Round | Wrote::Nothing => Ok(()),
+    fn drain_journal(&self, log: &mut CheckpointLog) -> Result<(), StreamError> {
+        if self.shared.drain(log)? {
+            return Ok(());
         }
+        let why = "the journal and the disk are full; try again when there is room".to_owned();
+        Err(StreamError::Storage { stream: self.id, why })
     }
 
     fn checkpoint_now(&self, log: &mut CheckpointLog) -> Result<(), StreamError> {

@@ -63,6 +63,7 @@ impl StreamState {
             ready: false,
             cached: false,
             unwritten_bytes: 0,
+            cut_unfinished: false,
             shortened: false,
             hard_state,
             index_interval_bytes,
@@ -223,18 +224,16 @@ impl Stream {
 
     fn replay_truncate(self: &Arc<Self>, to: Offset) -> Result<(), String> {
         let relaxed = !self.state.lock().is_fsync();
+        self.state.lock().shortened = false;
         if relaxed {
             self.walk_relaxed().map_err(|error| error.to_string())?;
+            self.recut(to).map_err(|error| error.to_string())?;
+            return self.cut_file().map_err(|error| error.to_string());
         }
-        self.state.lock().shortened = false;
         let planned = self.plan_cut(to).map_err(|error| error.to_string())?;
         if let Some((cut, _)) = planned {
             let mut state = self.state.lock();
             self.apply_cut(&mut state, cut);
-            drop(state);
-            if relaxed {
-                self.cut_file().map_err(|error| error.to_string())?;
-            }
         }
         Ok(())
     }
@@ -273,6 +272,16 @@ impl Stream {
         }
         let active = state.active_mut();
         active.written = active.written.min(active.bytes);
+    }
+
+    /// Whether what this round holds of the stream cannot be taken in any more, since operations before
+    /// it are lost. Those before the damage still count, however often the directory is opened.
+    pub(crate) fn is_lost_at(&self, sequence: u64) -> bool {
+        match &self.state.lock().life {
+            Life::Live => false,
+            Life::Dropped => true,
+            Life::Damaged { round, .. } => *round > 0 && sequence >= *round,
+        }
     }
 
     /// A stream of this state.

@@ -82,6 +82,8 @@ pub(crate) struct StreamState {
     pub(crate) cached: bool,
     /// Bytes that are in no file.
     pub(crate) unwritten_bytes: u64,
+    /// Whether a truncation is not in the file yet.
+    pub(crate) cut_unfinished: bool,
     /// Whether recovery found less in the file than the checkpoint says, which only a truncation
     /// explains.
     pub(crate) shortened: bool,
@@ -120,6 +122,7 @@ impl StreamState {
             ready: false,
             cached: false,
             unwritten_bytes: 0,
+            cut_unfinished: false,
             shortened: false,
             hard_state: bytes::Bytes::new(),
             index_interval_bytes,

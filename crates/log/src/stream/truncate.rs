@@ -23,7 +23,7 @@ use crate::format::names::SegmentFile;
 use crate::format::{Operation, producers_file};
 use crate::planted::Planted;
 use crate::producers::{ProducerLimits, ProducerTable};
-use crate::segment::{Item, SegmentName, SegmentView, WalkError};
+use crate::segment::{Item, SegmentName, SegmentView, Use, WalkError};
 use crate::storage::read_whole;
 
 /// How often a truncation is planned anew because a fill moved things under it.
@@ -145,11 +145,11 @@ impl Stream {
         for view in views.into_iter().skip(first) {
             let mut reader = view.open(&self.shared.files)?;
             reader.find(0, |_, header| {
-                let below = header.next_offset() <= end;
-                if below {
+                if header.next_offset() <= end {
                     table.record(&producer_batch(header), header.max_timestamp);
                 }
-                !below
+                // Not a byte further: the file may have been cut there already.
+                header.next_offset() >= end
             })?;
         }
         Ok(table)
@@ -175,6 +175,10 @@ impl StreamState {
 
     /// Where `to` lies, when its batch is in memory: segment, position, base offset.
     fn cut_in_memory(&self, to: Offset) -> Option<(Offset, u64, Offset)> {
+        let base = self.segments[self.segment_at(to)].base;
+        if base == to {
+            return Some((base, 0, base));
+        }
         let piece = self.tail.batches_from(to)?.next()?;
         Some((piece.segment, piece.position, piece.base))
     }
@@ -232,6 +236,36 @@ impl StreamState {
 }
 
 impl Stream {
+    /// Cuts a relaxed stream where its file was, or is to be, cut: before the batch that `to` lies in,
+    /// or where the file ends with `to`.
+    pub(crate) fn recut(&self, to: Offset) -> Result<(), WalkError> {
+        let (name, bytes) = {
+            let state = self.state.lock();
+            if to >= state.log_end || to < state.log_start {
+                return Ok(());
+            }
+            let segment = &state.segments[state.segment_at(to)];
+            (SegmentName { stream: self.id, base: segment.base }, segment.bytes)
+        };
+        let length = self.shared.files.open(name, Use::Read)?.len()?;
+        let view = SegmentView { name, limit: length.min(bytes), overlay: None };
+        let mut reader = view.open(&self.shared.files)?;
+        let (mut position, mut end) = (0, name.base);
+        while end < to {
+            match reader.header(position)? {
+                Some(header) if header.next_offset() <= to => {
+                    position += header.size() as u64;
+                    end = header.next_offset();
+                }
+                _ => break,
+            }
+        }
+        let producers = Some(self.producers_as_of(end)?);
+        let mut state = self.state.lock();
+        self.apply_cut(&mut state, Cut { segment: name.base, position, end, producers });
+        Ok(())
+    }
+
     /// Cuts the stream at the last whole batch of its active segment that ends at or before `length`:
     /// its file has no more. Remembered, since somebody has to account for it.
     pub(crate) fn shorten_to(&self, length: u64) -> Result<(), WalkError> {
