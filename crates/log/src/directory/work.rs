@@ -67,10 +67,11 @@ impl Shared {
         let judged = self.judge("filling a segment", result);
         let mut state = stream.state.lock();
         let cached = state.end_fill(&plan, judged == Ok(true));
-        if !state.is_fsync() && state.contained.end > state.durable_end {
-            state.durable_end = state.contained.end;
+        if !state.is_fsync() {
             self.relaxed_written.store(true, Ordering::Release);
-            self.durable.lock().push((stream.id(), state.durable_end));
+            if let Some(end) = state.move_relaxed_end() {
+                self.durable.lock().push((stream.id(), end));
+            }
         }
         let newly_cached = cached > 0 && !std::mem::replace(&mut state.cached, true);
         drop(state);

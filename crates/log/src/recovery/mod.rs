@@ -149,7 +149,8 @@ fn create(shared: &Arc<Shared>, id: StreamId, settings: crate::StreamSettings, p
     let after = Cursor { entry: place.entry + 1, ..place };
     let limits = shared.producer_limits();
     let interval = shared.index_interval_bytes();
-    let state = StreamState::begin(id, settings, limits, interval, after);
+    let mut state = StreamState::begin(id, settings, limits, interval, after);
+    state.known = true;
     shared.streams.write().insert(id, Stream::recovered(shared, state));
 }
 

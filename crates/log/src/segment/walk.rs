@@ -68,6 +68,16 @@ impl SegmentReader {
 
     /// The bytes `from..upto`, as far as the limit.
     pub(crate) fn range(&self, from: u64, upto: u64) -> Result<Vec<u8>, WalkError> {
+        let bytes = self.available(from, upto)?;
+        let wanted = upto.min(self.view.limit).saturating_sub(from);
+        if (bytes.len() as u64) < wanted {
+            return Err(self.bad(from + bytes.len() as u64, "the file ends here".to_owned()));
+        }
+        Ok(bytes)
+    }
+
+    /// The same, as far as the file goes.
+    fn available(&self, from: u64, upto: u64) -> Result<Vec<u8>, WalkError> {
         let upto = upto.min(self.view.limit);
         let mut bytes = vec![0; usize::try_from(upto.saturating_sub(from)).expect("fits memory")];
         let overlaid = self.view.overlay.as_ref().map_or(upto, |(at, _)| (*at).clamp(from, upto));
@@ -76,7 +86,8 @@ impl SegmentReader {
             let file = self.file.as_ref().expect("opened where the file is needed");
             let got = file.read_at(from, in_file)?;
             if got < in_file.len() {
-                return Err(self.bad(from + got as u64, "the file ends here".to_owned()));
+                bytes.truncate(got);
+                return Ok(bytes);
             }
         }
         if let Some((at, bytes)) = self.view.overlay.as_ref().filter(|_| !over.is_empty()) {
@@ -97,9 +108,12 @@ impl SegmentReader {
         }
         let (start, bytes) = &self.window;
         if position < *start || header_end > start + bytes.len() as u64 {
-            self.window = (position, self.range(position, position + WALK_BYTES)?);
+            self.window = (position, self.available(position, position + WALK_BYTES)?);
         }
         let (start, bytes) = &self.window;
+        if header_end > start + bytes.len() as u64 {
+            return Err(self.bad(start + bytes.len() as u64, "the file ends here".to_owned()));
+        }
         let header = BatchHeader::peek(&bytes[(position - start) as usize..])
             .map_err(|error| self.bad(position, error.to_string()))?;
         if position + header.size() as u64 > self.view.limit {

@@ -219,8 +219,13 @@ impl Stream {
     pub(crate) fn complete_round(&self) -> Option<(StreamId, Offset)> {
         let mut state = self.state.lock();
         let end = state.ops.complete()?;
-        if !state.is_fsync() || state.life == Life::Dropped {
+        // Its creation came first, and is durable with whatever came after.
+        state.known = true;
+        if state.life == Life::Dropped {
             return None;
+        }
+        if !state.is_fsync() {
+            return state.move_relaxed_end().map(|end| (self.id, end));
         }
         let moved = end > state.durable_end;
         state.durable_end = state.durable_end.max(end);

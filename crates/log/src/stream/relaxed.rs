@@ -143,6 +143,16 @@ impl Stream {
 }
 
 impl StreamState {
+    /// What is in the kernel's hands counts, once the stream's creation is durable. Answers the durable
+    /// end when it moved.
+    pub(crate) fn move_relaxed_end(&mut self) -> Option<Offset> {
+        let moves = self.known && self.contained.end > self.durable_end;
+        moves.then(|| {
+            self.durable_end = self.contained.end;
+            self.durable_end
+        })
+    }
+
     /// Whether operations up to this round are only in the journal.
     pub(crate) fn needs_round_upto(&self, last: u64) -> bool {
         let first = self.tail.first_unwritten();

@@ -63,6 +63,7 @@ impl StreamState {
             ready: false,
             cached: false,
             unwritten_bytes: 0,
+            known: true,
             cut_unfinished: false,
             shortened: false,
             hard_state,

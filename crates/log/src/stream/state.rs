@@ -82,6 +82,9 @@ pub(crate) struct StreamState {
     pub(crate) cached: bool,
     /// Bytes that are in no file.
     pub(crate) unwritten_bytes: u64,
+    /// Whether the stream's creation is durable. Before, nothing in its files counts: recovery would
+    /// not know whose they are.
+    pub(crate) known: bool,
     /// Whether a truncation is not in the file yet.
     pub(crate) cut_unfinished: bool,
     /// Whether recovery found less in the file than the checkpoint says, which only a truncation
@@ -122,6 +125,7 @@ impl StreamState {
             ready: false,
             cached: false,
             unwritten_bytes: 0,
+            known: false,
             cut_unfinished: false,
             shortened: false,
             hard_state: bytes::Bytes::new(),
