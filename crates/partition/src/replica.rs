@@ -31,6 +31,9 @@ pub struct Replica {
     effects: VecDeque<Effect>,
 }
 
+/// 10,000 idle partitions are a designed state: beside its log, each has at most 4 KiB.
+const _: () = assert!(size_of::<Replica>() <= 512);
+
 /// What a fetch from an offset finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fetch {
