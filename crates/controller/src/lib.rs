@@ -18,3 +18,4 @@ pub mod log;
 pub use controller::{Controller, ControllerConfig, ControllerHandle};
 pub use error::StartError;
 pub use log::{LocalMetadataLog, MemoryMetadataLog, MetadataLog, MetadataLogError};
+pub use ottla_control::ControlSettings;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ottla_broker::metrics::RoundMetrics;
 use ottla_broker::{Broker, BrokerConfig, BrokerParts, StorageListener, StorageThreads};
-use ottla_control::ControlSettings;
+use ottla_controller::ControlSettings;
 use ottla_controller::{Controller, ControllerConfig, ControllerHandle, LocalMetadataLog};
 use ottla_grpc_listener::{GrpcListener, GrpcSettings};
 use ottla_http_listener::HttpListener;
