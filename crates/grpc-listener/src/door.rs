@@ -1,11 +1,12 @@
 //! What every service of the door has.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ottla_broker::{Broker, LookupError, TopicRef};
 use ottla_model::TopicId;
-use ottla_runtime::{Clock, Shutdown};
+use ottla_runtime::{Clock, Shutdown, entropy};
 
 use crate::settings::GrpcSettings;
 
@@ -16,13 +17,25 @@ pub(crate) struct Door {
     pub(crate) settings: Arc<GrpcSettings>,
     pub(crate) drain: Shutdown,
     pub(crate) clock: Clock,
+    /// Which life of the broker this is.
+    pub(crate) incarnation: [u8; 16],
     turn: Arc<AtomicU32>,
 }
 
 impl Door {
-    pub(crate) fn new(broker: Broker, settings: GrpcSettings, drain: Shutdown) -> Self {
-        let turn = Arc::new(AtomicU32::new(0));
-        Self { broker, settings: Arc::new(settings), drain, clock: Clock::start(), turn }
+    pub(crate) fn open(
+        broker: Broker,
+        settings: GrpcSettings,
+        drain: Shutdown,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            broker,
+            settings: Arc::new(settings),
+            drain,
+            clock: Clock::start(),
+            incarnation: entropy::rng()?.id_bytes(),
+            turn: Arc::new(AtomicU32::new(0)),
+        })
     }
 
     /// The topic's id, which stays with it whatever becomes of its name.

@@ -31,7 +31,7 @@ impl GrpcListener {
     /// it to drain.
     ///
     /// # Errors
-    /// When the socket cannot be used.
+    /// When the socket cannot be used, or the operating system gives no randomness.
     pub fn start(
         socket: std::net::TcpListener,
         broker: Broker,
@@ -42,7 +42,7 @@ impl GrpcListener {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         let metrics = DoorMetrics::register(metrics);
-        let door = Door::new(broker, settings, tasks.shutdown().clone());
+        let door = Door::open(broker, settings, tasks.shutdown().clone())?;
         let (health, routes) = services::routes(&door);
         tasks.spawn("grpc-health", health);
         let guard = Guard::new(routes, metrics, tasks.panics().clone());

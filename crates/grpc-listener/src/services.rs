@@ -6,6 +6,7 @@ mod health;
 mod producer;
 mod topics;
 
+use ottla_wire::frames::client::{FETCH, PRODUCE};
 use ottla_wire::transport::REQUEST_BYTES_MAX;
 use ottla_wire::v1;
 use tonic::service::Routes;
@@ -16,9 +17,6 @@ use v1::topic_service_server::TopicServiceServer;
 
 use crate::door::Door;
 use crate::streamed::Streamed;
-
-const PRODUCE: &str = "/ottla.v1.ProducerService/Produce";
-const FETCH: &str = "/ottla.v1.ConsumerService/Fetch";
 
 /// Every service, and the task that keeps the health service true.
 pub(crate) fn routes(door: &Door) -> (impl Future<Output = ()> + Send + 'static, Routes) {

@@ -10,6 +10,7 @@
 use tempfile::TempDir;
 
 use crate::config::{ListenAddress, ServerConfig};
+use crate::error::StartError;
 use crate::server::{RunningServer, Server};
 
 /// A server in a temporary directory, which goes with it.
@@ -50,6 +51,14 @@ fn free_port() -> ListenAddress {
 }
 
 impl TestServer {
+    /// Stops as [`RunningServer::shutdown`] does; the directory goes with it.
+    ///
+    /// # Errors
+    /// When the log could not be closed cleanly.
+    pub async fn shutdown(self) -> Result<(), StartError> {
+        self.server.shutdown().await
+    }
+
     /// What clients are given as bootstrap address.
     ///
     /// # Panics

@@ -7,6 +7,7 @@
 //! on the wire are those of any gRPC client and server.
 
 mod body;
+pub mod client;
 mod message;
 mod reader;
 mod tests;

@@ -106,7 +106,8 @@ fn crate_of(shown: &str) -> Option<&str> {
 }
 
 fn is_test(shown: &str) -> bool {
-    shown.contains("/tests/") || shown.ends_with("/tests.rs") || shown.ends_with("_tests.rs")
+    let directory = shown.contains("/tests/") || shown.contains("/benches/");
+    directory || shown.ends_with("/tests.rs") || shown.ends_with("_tests.rs")
 }
 
 /// The text up to its inline test module, which by custom comes last.

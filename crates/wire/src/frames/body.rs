@@ -1,4 +1,4 @@
-//! A stream of messages as the body of an answer.
+//! A stream of messages as the body of an answer or of a request.
 //!
 //! Small parts are copied together, large ones go out as they are: a copy of 8 KiB costs about as much
 //! as a frame of its own.
@@ -11,7 +11,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::Message;
 
@@ -26,17 +26,18 @@ pub fn response<S>(source: S) -> http::Response<tonic::body::Body>
 where
     S: Stream<Item = Result<Message, Status>> + Send + 'static,
 {
-    let mut response = http::Response::new(tonic::body::Body::new(FramedBody::new(source)));
+    let mut response = http::Response::new(tonic::body::Body::new(FramedBody::of_answer(source)));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(http::header::CONTENT_TYPE, grpc);
     response
 }
 
-/// The body: messages, then the status in the trailers.
+/// The body: messages, then, in an answer, the status in the trailers.
 pub struct FramedBody<S> {
     source: Pin<Box<S>>,
     gathered: BytesMut,
     ready: VecDeque<Bytes>,
+    of_answer: bool,
     end: End,
 }
 
@@ -47,12 +48,22 @@ enum End {
 }
 
 impl<S> FramedBody<S> {
-    /// The body of these messages.
-    pub fn new(source: S) -> Self {
+    /// The body of an answer: what ends the messages well or ill goes into its trailers.
+    pub fn of_answer(source: S) -> Self {
+        Self::new(source, true)
+    }
+
+    /// The body of a request: nothing follows its messages, and an error resets the stream.
+    pub fn of_request(source: S) -> Self {
+        Self::new(source, false)
+    }
+
+    fn new(source: S, of_answer: bool) -> Self {
         Self {
             source: Box::pin(source),
             gathered: BytesMut::new(),
             ready: VecDeque::new(),
+            of_answer,
             end: End::Running,
         }
     }
@@ -82,8 +93,9 @@ impl<S> FramedBody<S> {
 
     fn end(&mut self) -> Option<Result<Frame<Bytes>, Status>> {
         match std::mem::replace(&mut self.end, End::Sent) {
-            End::Status(status) => Some(trailers(&status).map(Frame::trailers)),
-            End::Running | End::Sent => None,
+            End::Status(status) if self.of_answer => Some(trailers(&status).map(Frame::trailers)),
+            End::Status(status) if status.code() != Code::Ok => Some(Err(status)),
+            End::Status(_) | End::Running | End::Sent => None,
         }
     }
 }

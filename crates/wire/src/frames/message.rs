@@ -12,6 +12,9 @@ const BATCHES_KEY: u8 = 1 << 3 | 2;
 /// The key of `FetchResponse.Batches.batches`: field 6, length-delimited.
 const BYTES_KEY: u8 = 6 << 3 | 2;
 
+/// The key of `ProduceRequest.batch`: field 6, length-delimited.
+const BATCH_KEY: u8 = 6 << 3 | 2;
+
 /// A message ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -47,6 +50,20 @@ impl Message {
         head.put_u8(BYTES_KEY);
         encode_varint(bytes as u64, &mut head);
         Self { head: head.freeze(), chunks }
+    }
+
+    /// A `ProduceRequest` whose batch goes out as it is.
+    pub fn of_produce(request: v1::ProduceRequest) -> Self {
+        let batch = request.batch.clone();
+        let request = v1::ProduceRequest { batch: Bytes::new(), ..request };
+        let fields = prost::Message::encoded_len(&request);
+        let own = fields + 1 + encoded_len_varint(batch.len() as u64);
+        let mut head = BytesMut::with_capacity(PREFIX_BYTES + own);
+        put_prefix(&mut head, own + batch.len());
+        prost::Message::encode(&request, &mut head).expect("a BytesMut grows");
+        head.put_u8(BATCH_KEY);
+        encode_varint(batch.len() as u64, &mut head);
+        Self { head: head.freeze(), chunks: vec![batch] }
     }
 
     /// All of it, with its prefix.

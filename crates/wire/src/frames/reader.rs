@@ -1,4 +1,4 @@
-//! The messages of a request's body.
+//! The messages of a request's body, or of an answer's.
 //!
 //! What arrived is kept as the list of frames it came in; nothing is allocated because a length was
 //! declared. A message over the limit, a compressed one and a malformed one end the stream with a
@@ -24,6 +24,8 @@ pub struct Messages<T> {
     arrived: Arrived,
     length: Option<usize>,
     bytes_max: usize,
+    /// How an answer ends: with the status that its trailers bring. A request has none.
+    status: Option<Option<Status>>,
     ended: bool,
     message: PhantomData<fn() -> T>,
 }
@@ -36,16 +38,35 @@ struct Arrived {
 }
 
 impl<T> Messages<T> {
-    /// The messages in `body`, none of which may have more than `bytes_max`.
-    pub fn new(body: tonic::body::Body, bytes_max: usize) -> Self {
+    /// The messages in the body of a request, none of which may have more than `bytes_max`.
+    pub fn of_request(body: tonic::body::Body, bytes_max: usize) -> Self {
         Self {
             body: Box::pin(body),
             arrived: Arrived::default(),
             length: None,
             bytes_max,
+            status: None,
             ended: false,
             message: PhantomData,
         }
+    }
+
+    /// The messages of an answer, none of which may have more than `bytes_max`. The stream ends with an
+    /// error unless the answer ends with OK.
+    ///
+    /// # Errors
+    /// When the answer is nothing but an error.
+    pub fn of_answer(
+        answer: http::Response<tonic::body::Body>,
+        bytes_max: usize,
+    ) -> Result<Self, Status> {
+        match Status::from_header_map(answer.headers()) {
+            Some(status) if status.code() != Code::Ok => return Err(status),
+            _ if answer.status() != http::StatusCode::OK => return Err(no_grpc(answer.status())),
+            _ => {}
+        }
+        let messages = Self::of_request(answer.into_body(), bytes_max);
+        Ok(Self { status: Some(None), ..messages })
     }
 }
 
@@ -81,8 +102,26 @@ impl<T: prost::Message + Default> Messages<T> {
 
     fn end(&mut self) -> Option<Result<T, Status>> {
         self.ended = true;
+        match self.status.take() {
+            Some(None) => return Some(Err(no_status())),
+            Some(Some(status)) if status.code() != Code::Ok => return Some(Err(status)),
+            Some(Some(_)) | None => {}
+        }
         let whole = self.arrived.bytes == 0 && self.length.is_none();
         (!whole).then(|| Err(cut_off()))
+    }
+
+    fn arrived(&mut self, frame: http_body::Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(part) => self.arrived.put(part),
+            Err(frame) => {
+                // Trailers of a request mean nothing here.
+                let trailers = frame.into_trailers().unwrap_or_default();
+                if let Some(status) = &mut self.status {
+                    *status = Status::from_header_map(&trailers);
+                }
+            }
+        }
     }
 }
 
@@ -109,8 +148,7 @@ impl<T: prost::Message + Default> Stream for Messages<T> {
                     messages.ended = true;
                     return Poll::Ready(Some(Err(status)));
                 }
-                // Trailers of a request mean nothing here.
-                Some(Ok(frame)) => messages.arrived.put(frame.into_data().unwrap_or_default()),
+                Some(Ok(frame)) => messages.arrived(frame),
             }
         }
     }
@@ -176,6 +214,14 @@ impl<B: Buf> Buf for Exact<'_, B> {
         }
         bytes.freeze()
     }
+}
+
+fn no_grpc(status: http::StatusCode) -> Status {
+    Status::unavailable(format!("this is no gRPC server: it answers {status}"))
+}
+
+fn no_status() -> Status {
+    Status::unavailable("the connection ended before the answer did")
 }
 
 fn compressed(flag: u8) -> Status {

@@ -37,7 +37,7 @@ fn run<F: Future>(future: F) -> F::Output {
 
 /// Everything that the body sends, and the status in its trailers.
 async fn sent(messages: Vec<Result<Message, Status>>) -> (Bytes, Status) {
-    let collected = FramedBody::new(tokio_stream::iter(messages)).collect().await;
+    let collected = FramedBody::of_answer(tokio_stream::iter(messages)).collect().await;
     let collected = collected.expect("the body itself does not fail");
     let trailers = collected.trailers().cloned().expect("there are always trailers");
     let status = Status::from_header_map(&trailers).expect("with a status in them");
@@ -51,7 +51,7 @@ async fn received<T: prost::Message + Default + 'static>(
 ) -> Vec<Result<T, Status>> {
     let frames = parts.into_iter().map(|part| Ok::<_, Status>(http_body::Frame::data(part)));
     let body = tonic::body::Body::new(StreamBody::new(tokio_stream::iter(frames)));
-    Messages::<T>::new(body, bytes_max).collect().await
+    Messages::<T>::of_request(body, bytes_max).collect().await
 }
 
 fn framed(message: &impl prost::Message) -> Bytes {
@@ -63,6 +63,22 @@ fn framed(message: &impl prost::Message) -> Bytes {
 }
 
 proptest! {
+    #[test]
+    fn a_produce_request_is_the_message_that_prost_reads(
+        batch in proptest::collection::vec(any::<u8>(), 0..20_000),
+        correlation: u64,
+        topic in "[a-z]{0,9}",
+        timeout_ms: u32,
+    ) {
+        let topic = Some(v1::produce_request::Topic::TopicName(topic));
+        let batch = Bytes::from(batch);
+        let request = v1::ProduceRequest { correlation, topic, timeout_ms, batch, ..Default::default() };
+        let message = Message::of_produce(request.clone());
+        let bytes = [&[message.head.clone()][..], &message.chunks].concat().concat();
+        prop_assert_eq!(bytes[..5].to_vec(), [&[0][..], &(bytes.len() as u32 - 5).to_be_bytes()].concat());
+        prop_assert_eq!(v1::ProduceRequest::decode(&bytes[5..]).expect("prost reads it"), request);
+    }
+
     #[test]
     fn a_fetch_in_chunks_is_the_message_that_prost_reads(
         payload in proptest::collection::vec(any::<u8>(), 0..40_000),
@@ -112,7 +128,7 @@ fn large_chunks_go_out_as_they_are_and_small_ones_together() {
     let large = Bytes::from(vec![1; 9000]);
     let chunks = vec![Bytes::from_static(b"head"), large.clone(), Bytes::from_static(b"tail")];
     let message = Message::of_batches(batches(9008), chunks);
-    let mut body = FramedBody::new(tokio_stream::iter([Ok(message.clone()), Ok(message)]));
+    let mut body = FramedBody::of_answer(tokio_stream::iter([Ok(message.clone()), Ok(message)]));
     let mut parts = Vec::new();
     run(async {
         while let Some(Ok(frame)) = body.frame().await {

@@ -1708,7 +1708,7 @@ pub struct ProduceAck {
 }
 /// How much of a produce stream may be unanswered at a time. The last one sent holds; shrinking takes
 /// nothing back that is under way.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProduceWindow {
     /// Most requests without an answer.
     #[prost(uint32, tag = "1")]
@@ -1716,6 +1716,10 @@ pub struct ProduceWindow {
     /// Most bytes of batches without an answer. One batch may always be sent when nothing is under way.
     #[prost(uint64, tag = "2")]
     pub bytes_max: u64,
+    /// Which life of the broker this is: sixteen bytes drawn when its process started. A client that meets
+    /// another knows that nothing it sent to the former is still under way.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub incarnation: ::prost::bytes::Bytes,
 }
 /// For a producer id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

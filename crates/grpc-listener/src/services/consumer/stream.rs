@@ -61,7 +61,7 @@ struct Session {
 impl Session {
     fn new(door: Door, body: Body) -> Self {
         Self {
-            requests: Messages::new(body, REQUEST_BYTES_MAX),
+            requests: Messages::of_request(body, REQUEST_BYTES_MAX),
             reading: true,
             drain: Box::pin(door.drain.requested_owned()),
             fetches: FetchTable::default(),

@@ -10,6 +10,7 @@ mod answer;
 
 use std::pin::Pin;
 
+use bytes::Bytes;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _, future};
 use http::Response;
@@ -58,7 +59,7 @@ struct Session {
 impl Session {
     fn new(door: Door, body: Body) -> Self {
         Self {
-            requests: Messages::new(body, PRODUCE_REQUEST_BYTES_MAX),
+            requests: Messages::of_request(body, PRODUCE_REQUEST_BYTES_MAX),
             greeted: false,
             reading: true,
             end: None,
@@ -101,6 +102,7 @@ impl Session {
         let window = v1::ProduceWindow {
             requests_max: self.door.settings.produce_requests_max,
             bytes_max: self.door.settings.produce_bytes_max.0,
+            incarnation: Bytes::copy_from_slice(&self.door.incarnation),
         };
         let result = Some(v1::produce_response::Result::Window(window));
         v1::ProduceResponse { correlation: 0, result }

@@ -1,0 +1,10 @@
+//! The gRPC door of a real server, over loopback.
+
+mod drain;
+mod errors;
+mod fetch;
+mod hostile;
+mod limits;
+mod produce;
+mod support;
+mod topics;
