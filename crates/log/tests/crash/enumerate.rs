@@ -34,6 +34,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// The script itself did not run.
+    fn broken(why: String) -> Self {
+        Self { violations: vec![why], ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.operations += other.operations;
         self.images += other.images;
@@ -60,7 +65,10 @@ pub(crate) enum Until {
 
 /// Crashes a script at each of its operations, in every variant.
 pub(crate) fn crashes(plan: &Plan, until: Until) -> Tally {
-    let Outcome { script, histories, .. } = workload::run(plan);
+    let Outcome { script, histories } = match guard(|| Ok(workload::run(plan))) {
+        Ok(outcome) => outcome,
+        Err(why) => return Tally::broken(format!("seed {}: {why}", plan.seed)),
+    };
     let expected = Expected::of(&histories);
     let mut tally = Tally { operations: script.len(), ..Tally::default() };
     for point in script.crash_points() {

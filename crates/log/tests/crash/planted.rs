@@ -39,6 +39,15 @@ fn by_damage(plan: &Plan) -> Tally {
     damage::damages(plan, Until::FirstViolation)
 }
 
+/// The canary: what catches the bugs below says nothing where there is none.
+#[test]
+fn nothing_planted_is_never_reported() {
+    for hunt in [by_crash, by_fault, by_damage] {
+        let tally = hunt(&plan(1, Planted::Nothing));
+        assert_eq!(tally.violations.first(), None);
+    }
+}
+
 macro_rules! planted {
     ($($test:ident: $planted:ident by $hunt:ident;)+) => {$(
         #[test]
