@@ -37,6 +37,8 @@ pub(crate) struct Position {
 pub(crate) struct Damage {
     /// The round that should be there.
     pub(crate) sequence: u64,
+    /// The last one of those that are missing in a row.
+    pub(crate) last: u64,
     /// Whose operations it held; `None`: it may have been anybody's.
     pub(crate) streams: Option<Vec<StreamId>>,
     /// What is wrong with it.
@@ -173,7 +175,8 @@ impl<'a> Chain<'a> {
         }
         self.files.truncate(behind);
         let what = format!("journal file {number} was emptied: it has {bytes} bytes");
-        Some(Damage { sequence: self.expected, streams: None, what })
+        let (sequence, last) = (self.expected, u64::MAX);
+        Some(Damage { sequence, last, streams: None, what })
     }
 
     fn accept(&mut self, at: Position, round: Round) -> Found {
@@ -256,6 +259,7 @@ impl<'a> Chain<'a> {
         let known = bad.streams.as_ref().filter(|_| sequence == missing + 1);
         let damage = Damage {
             sequence: missing,
+            last: sequence - 1,
             streams: known.cloned(),
             what: format!("journal round {missing} was durable and is lost: {}", bad.error),
         };

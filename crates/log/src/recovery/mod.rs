@@ -180,7 +180,7 @@ fn take_offline(shared: &Shared, damage: &Damage) {
     for stream in shared.all_streams() {
         let named = damage.streams.as_ref().is_none_or(|streams| streams.contains(&stream.id()));
         // A stream whose checkpoint contains what the round held, or was repaired past it, lost nothing.
-        let needed = stream.state.lock().ops.placed_upto().sequence <= damage.sequence;
+        let needed = stream.state.lock().ops.placed_upto().sequence <= damage.last;
         if named && needed {
             stream.mark_damaged(damage.sequence, damage.what.clone());
         }

@@ -85,8 +85,36 @@ impl Stream {
         view: SegmentView,
         offset: Offset,
     ) -> Result<(u64, Offset), WalkError> {
-        let (_, position, header) = self.find_batch(view, offset)?;
-        Ok((position, header.base_offset))
+        match self.find_batch(view.clone(), offset) {
+            Ok((_, position, header)) => Ok((position, header.base_offset)),
+            Err(WalkError::Storage(error)) => Err(error.into()),
+            // Where batches end at `offset` it is known, whatever follows. A crash may have left what was
+            // written there after the very cut that is done again now.
+            Err(error) => match self.end_of_batches(view, offset)? {
+                (position, end) if end == offset => Ok((position, end)),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Up to where batches follow one another that end at or before `offset`.
+    fn end_of_batches(
+        &self,
+        view: SegmentView,
+        offset: Offset,
+    ) -> Result<(u64, Offset), WalkError> {
+        let mut end = (0, view.name.base);
+        let walked = view.open(&self.shared.files)?.find(0, |position, header| {
+            let beyond = header.next_offset() > offset;
+            if !beyond {
+                end = (position + header.size() as u64, header.next_offset());
+            }
+            beyond
+        });
+        match walked {
+            Err(WalkError::Storage(error)) => Err(error.into()),
+            _ => Ok(end),
+        }
     }
 
     /// The batch that holds `offset`. Where the index leads nowhere the segment is walked from its

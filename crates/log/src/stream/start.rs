@@ -59,9 +59,12 @@ impl Stream {
 
 impl StreamState {
     /// The log starts at `to` from here on.
+    ///
+    /// SUBTLE: while a relaxed stream comes back, its start may lie beyond what was read of its files so
+    /// far. No epoch begins there yet: that of the last batch known would be said to reach so far.
     pub(crate) fn set_start(&mut self, to: Offset) {
         self.log_start = self.log_start.max(to);
-        self.epochs.move_start(self.log_start);
+        self.epochs.move_start(self.log_start.min(self.log_end));
     }
 
     /// SUBTLE: a segment goes only when it is wholly written. One that is still being filled has

@@ -138,10 +138,19 @@ impl Stream {
             views.iter().enumerate().rev().find_map(|(at, view)| {
                 self.load_producers(view.name, limits).map(|table| (at, table))
             });
-        let first = snapshot.map_or(0, |(at, found)| {
-            table = found;
-            at
-        });
+        let whole = views.first().is_none_or(|view| view.name.base == Offset::ZERO);
+        let first = match snapshot {
+            Some((at, found)) => {
+                table = found;
+                at
+            }
+            None => {
+                if !whole {
+                    table.mark_incomplete();
+                }
+                0
+            }
+        };
         for view in views.into_iter().skip(first) {
             let mut reader = view.open(&self.shared.files)?;
             reader.find(0, |_, header| {

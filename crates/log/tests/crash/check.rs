@@ -88,6 +88,9 @@ fn check_stream(
         }
         let start_max = asked_start(&candidates[at..]);
         let outcome = if history.was_relaxed() {
+            // Starts are journalled and appends are not: a start may be behind as well.
+            let start_min = candidates[..=at].iter().map(|state| state.start).min();
+            let state = &State { start: start_min.unwrap_or(state.start), ..state.clone() };
             found.is_relaxed_prefix_of(state, start_max, history.floor(state, count, fall))
         } else {
             found.is(state, start_max)

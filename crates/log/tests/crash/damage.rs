@@ -140,7 +140,9 @@ fn recover(
         };
         let reported: BTreeSet<StreamId> = report.damaged.iter().map(|(id, _)| *id).collect();
         expected.check_damaged(&directory, count, Fall::Kill, |id| {
-            reported.contains(&id) || damage_is_read(&directory, id, damage)
+            // What a round made that cannot be read has no name to be reported under.
+            let nameless = directory.stream(id).is_none() && !report.notes.is_empty();
+            nameless || reported.contains(&id) || damage_is_read(&directory, id, damage)
         })
     })
 }

@@ -215,6 +215,10 @@ impl Run {
         }
         let Some((id, stream)) = self.any_stream() else { return };
         let (base, at) = (stream.offsets().log_end, self.storage.position());
+        if base < self.histories[&id].now.end {
+            // A cut that found the disk full was finished since.
+            self.issue(id, Op::Truncate(base), at);
+        }
         let Some(writer) = self.writers.get_mut(&id) else { return };
         writer.epoch.0 += i32::from(self.rng.chance(1, 12));
         let records = 1 + self.rng.below(4);
