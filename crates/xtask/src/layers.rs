@@ -35,7 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "record",
             "log",
             "metadata",
-            "partition",
+            "control",
             "broker",
             "controller",
             "grpc-listener",

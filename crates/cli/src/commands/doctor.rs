@@ -20,7 +20,9 @@ const LOCK: &str = "lock";
 
 /// The arguments of `ottla doctor`.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit code: 0 when every acknowledged record is there, 3 when something is damaged.")]
+#[command(
+    after_help = "Exit code: 0 when every acknowledged record is there, 3 when something is damaged."
+)]
 pub struct Doctor {
     /// The data directory; its broker must not be running
     #[arg(default_value = "./ottla-data")]
@@ -115,7 +117,14 @@ fn verdict(report: &Report) -> String {
 
 fn stream_table(streams: &[StreamFacts]) -> comfy_table::Table {
     let mut table = output::table(&[
-        "stream", "durability", "first", "next", "batches", "records", "segments", "size",
+        "stream",
+        "durability",
+        "first",
+        "next",
+        "batches",
+        "records",
+        "segments",
+        "size",
         "only in journal",
     ]);
     for s in streams {
@@ -171,10 +180,9 @@ fn as_json(report: &Report) -> Value {
 fn offer(repair: &Repair) -> String {
     match repair {
         Repair::RemoveFile { path } => format!("remove {path}, which is built again"),
-        Repair::CutStream { stream, to, end } => format!(
-            "give up offsets {to} to {} of stream {stream} for good",
-            end.plus(-1).max(*to)
-        ),
+        Repair::CutStream { stream, to, end } => {
+            format!("give up offsets {to} to {} of stream {stream} for good", end.plus(-1).max(*to))
+        }
         Repair::UseOldCheckpoint => {
             "go back to the checkpoint before the last; the journal leads on from there".to_owned()
         }
