@@ -57,6 +57,9 @@ pub fn run(doctor: Doctor, context: Context) -> Result<ExitCode, Failure> {
 }
 
 fn look_at(directory: &Path) -> Result<FilesStorage, Failure> {
+    if !directory.is_dir() {
+        return Err(Failure::new(format!("there is no directory {}", directory.display())));
+    }
     FilesStorage::open_read_only(directory).map_err(|error| cannot(directory, &error))
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The process, its port and its data.
-pub struct Broker {
+pub(crate) struct Broker {
     child: Option<Child>,
     port: u16,
     data: tempfile::TempDir,
@@ -18,7 +18,7 @@ pub struct Broker {
 
 impl Broker {
     /// Starts one in an empty directory and waits until it answers.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut broker = Self { child: None, port: free_port(), data };
         broker.start_again();
@@ -26,17 +26,17 @@ impl Broker {
     }
 
     /// Where its gRPC clients connect.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
     /// Its data directory.
-    pub fn data(&self) -> &Path {
+    pub(crate) fn data(&self) -> &Path {
         self.data.path()
     }
 
     /// Starts it on the data that it left.
-    pub fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         let child = ottla(&["serve", "--grpc", &self.address(), "--http", "off", "--data-dir"])
             .arg(self.data.path())
@@ -52,14 +52,14 @@ impl Broker {
     }
 
     /// Ends it without a warning, as `kill -9` does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
     /// Ends it with SIGTERM and expects a clean drain.
-    pub fn stop_cleanly(&mut self) {
+    pub(crate) fn stop_cleanly(&mut self) {
         let mut child = self.child.take().expect("it runs");
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -67,7 +67,7 @@ impl Broker {
     }
 
     /// Runs a command of the command line against it.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         ottla(arguments).args(["--bootstrap", &self.address()]).output().unwrap()
     }
 }
@@ -82,7 +82,7 @@ impl Drop for Broker {
 }
 
 /// The binary with these arguments, and nothing of this environment that it would take for a setting.
-pub fn ottla(arguments: &[&str]) -> Command {
+pub(crate) fn ottla(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("OTTLA_")) {

@@ -161,7 +161,7 @@ impl Reading {
     }
 
     fn failure(&self, why: impl std::fmt::Display) -> Failure {
-        Failure::new(format!("line {} of {}: {why}", self.line, self.input.name))
+        Failure::new(format!("line {} of {} {why}", self.line, self.input.name))
     }
 }
 
