@@ -477,7 +477,7 @@ impl Explains for AdminError {
             Self::Lookup(error) => return error.advice(),
             Self::TopicExists { .. } => "describe it, or choose another name",
             Self::Invalid { .. } => "",
-            Self::InvalidConfig { .. } => "see the settings: ottla topic describe",
+            Self::InvalidConfig { .. } => "see the settings: ottla topic describe TOPIC --all",
             Self::Unavailable { .. } => "try again in a moment",
             Self::OutOfRange { .. } => "choose an offset in the range",
             Self::Late => "describe the topic in a moment",

@@ -84,37 +84,77 @@ fn a_topic_is_made_written_and_read() {
 fn mistakes_get_a_sentence() {
     let broker = Broker::start();
     broker.run(&["topic", "create", "flights"]);
-    says(&broker.run(&["consume", "fligths"]), 1, expect![[r#"
+    says(
+        &broker.run(&["consume", "fligths"]),
+        1,
+        expect![[r#"
         ottla: there is no topic fligths; did you mean flights?; list the topics, or create it: ottla topic create fligths
-    "#]]);
-    says(&broker.run(&["topic", "create", "flights"]), 1, expect![[r#"
+    "#]],
+    );
+    says(
+        &broker.run(&["topic", "create", "flights"]),
+        1,
+        expect![[r#"
         ottla: topic flights exists already; describe it, or choose another name
-    "#]]);
-    says(&broker.run(&["topic", "create", "my topic"]), 1, expect![[r#"
+    "#]],
+    );
+    says(
+        &broker.run(&["topic", "create", "my topic"]),
+        1,
+        expect![[r#"
         ottla: topic name `my topic` has ' ' at position 3; only a-z A-Z 0-9 . _ - are allowed
-    "#]]);
-    says(&broker.run(&["topic", "set", "flights", "retention.sm=1"]), 1, expect![[r#"
-        ottla: `retention.sm` is no setting of a topic; did you mean `retention.ms`?; see the settings: ottla topic describe
-    "#]]);
-    says(&broker.run(&["topic", "set", "flights", "retention.ms=soon"]), 1, expect![[r#"
-        ottla: `retention.ms` cannot be `soon`: it is no span of time; allowed is a span such as 12h or 7d, plain milliseconds, or -1 for ever; see the settings: ottla topic describe
-    "#]]);
-    says(&broker.run(&["topic", "add-partitions", "flights", "1"]), 1, expect![[r#"
+    "#]],
+    );
+    says(
+        &broker.run(&["topic", "set", "flights", "retention.sm=1"]),
+        1,
+        expect![[r#"
+        ottla: `retention.sm` is no setting of a topic; did you mean `retention.ms`?; see the settings: ottla topic describe TOPIC --all
+    "#]],
+    );
+    says(
+        &broker.run(&["topic", "set", "flights", "retention.ms=soon"]),
+        1,
+        expect![[r#"
+        ottla: `retention.ms` cannot be `soon`: it is no span of time; allowed is a span such as 12h or 7d, plain milliseconds, or -1 for ever; see the settings: ottla topic describe TOPIC --all
+    "#]],
+    );
+    says(
+        &broker.run(&["topic", "add-partitions", "flights", "1"]),
+        1,
+        expect![[r#"
         ottla: topic `flights` has 1 partition, and 1 is not more; partitions can be added, never taken away
-    "#]]);
-    says(&broker.run(&["consume", "flights", "--format", "%q"]), 2, expect![[r#"
+    "#]],
+    );
+    says(
+        &broker.run(&["consume", "flights", "--format", "%q"]),
+        2,
+        expect![[r#"
         ottla: `%q` in --format means nothing; there are %t %p %o %k %v %T %s %h %%
-    "#]]);
-    says(&broker.run(&["consume", "flights", "--from", "somewhere"]), 2, expect![[r#"
+    "#]],
+    );
+    says(
+        &broker.run(&["consume", "flights", "--from", "somewhere"]),
+        2,
+        expect![[r#"
         ottla: `--from somewhere`: write start, end, an offset, -N for the last N, a time such as 2026-11-21T10:00:00Z, or "2h ago"
-    "#]]);
-    says(&broker.run(&["consume", "flights", "-p", "7"]), 2, expect![[r#"
+    "#]],
+    );
+    says(
+        &broker.run(&["consume", "flights", "-p", "7"]),
+        2,
+        expect![[r#"
         ottla: flights has partitions 0 to 0, not 7
-    "#]]);
-    says(&produce(&broker, &["flights", "--key-field", "a"], "no json\n"), 1, expect![[r#"
+    "#]],
+    );
+    says(
+        &produce(&broker, &["flights", "--key-field", "a"], "no json\n"),
+        1,
+        expect![[r#"
         0 records, 0 B in 0.00 s (0 B/s)
         ottla: line 1 of standard input is no JSON object (expected ident at line 1 column 2)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
