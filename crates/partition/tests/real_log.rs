@@ -147,7 +147,6 @@ fn run(seed: u64) -> Run {
             Partition { stream, replica, sent, waiting, told: Vec::new(), seen: Vec::new() }
         })
         .collect();
-    while Lane::ALL.iter().any(|lane| directory.step(*lane, NOW).worked) {}
     let mut rng = Rng::from_number(seed);
     for _ in 0..200 {
         let number = rng.below(3) as u32;
@@ -221,6 +220,8 @@ fn check(run: &Partition, number: u32, directory: &LogDirectory, operation: usiz
     }
 }
 
+/// regression: a relaxed stream's first batches were acknowledged before its creation was durable, and
+/// a kill took them back together with the stream (seed 2).
 #[test]
 fn no_crash_takes_back_what_was_told() {
     (1..=4).for_each(crash_everywhere);
