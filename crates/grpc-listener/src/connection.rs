@@ -43,7 +43,7 @@ pub(crate) async fn serve(stream: StdTcpStream, door: Door, guard: Guard, tasks:
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         guard.clone().call(request.map(tonic::body::Body::new))
     });
-    let http2 = http2(OnThisCore(tasks));
+    let http2 = http2(OnThisCore(tasks), door.settings.streams_max);
     let mut connection = pin!(http2.serve_connection(TokioIo::new(stream), service));
     let replace = tokio::time::sleep(door.settings.connection_age_max);
     tokio::select! {
@@ -63,7 +63,7 @@ fn said(ended: hyper::Result<()>) {
 }
 
 /// Every limit is set: what is left out here has no limit or another default somewhere below.
-fn http2(executor: OnThisCore) -> Builder<OnThisCore> {
+fn http2(executor: OnThisCore, streams_max: u32) -> Builder<OnThisCore> {
     let mut http2 = Builder::new(executor);
     http2
         .timer(TokioTimer::new())
@@ -71,7 +71,7 @@ fn http2(executor: OnThisCore) -> Builder<OnThisCore> {
         .initial_connection_window_size(transport::CONNECTION_WINDOW_BYTES)
         .max_frame_size(transport::FRAME_BYTES_MAX)
         .max_send_buf_size(transport::SEND_BUFFER_BYTES_MAX)
-        .max_concurrent_streams(transport::STREAMS_MAX)
+        .max_concurrent_streams(streams_max)
         .max_header_list_size(transport::HEADER_LIST_BYTES_MAX)
         .max_pending_accept_reset_streams(transport::PENDING_RESETS_MAX)
         .max_local_error_reset_streams(transport::PENDING_RESETS_MAX)

@@ -256,6 +256,8 @@ const METHODS: [&str; 16] = [
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+
     use super::*;
 
     fn parsed(text: &str) -> Option<Duration> {
@@ -275,6 +277,60 @@ mod tests {
                 None,
                 "{none}"
             );
+        }
+    }
+
+    /// A service that panics: at once, or in the middle of its answer.
+    #[derive(Clone)]
+    struct Panicking {
+        at_once: bool,
+    }
+
+    impl tonic::server::NamedService for Panicking {
+        const NAME: &'static str = "panicking";
+    }
+
+    impl Service<Request<Body>> for Panicking {
+        type Response = Response<Body>;
+        type Error = Infallible;
+        type Future = Answer;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Body>) -> Answer {
+            assert!(!self.at_once, "planned");
+            let messages = futures::stream::iter(0..2).map(|index| {
+                assert!(index == 0, "planned, in the middle");
+                Ok(ottla_wire::frames::Message::of(&()))
+            });
+            Box::pin(std::future::ready(Ok(ottla_wire::frames::response(messages))))
+        }
+    }
+
+    async fn called(at_once: bool) -> (Status, u64, String) {
+        let metrics = ottla_runtime::Metrics::new();
+        let panics = Panics::new();
+        let routes = Routes::new(Panicking { at_once });
+        let mut guard = Guard::new(routes, DoorMetrics::register(&metrics), panics.clone());
+        let request = Request::post("/panicking/Call").body(Body::empty()).expect("a request");
+        let answer = guard.call(request).await.expect("it cannot fail");
+        let headers = answer.headers().clone();
+        let body = http_body_util::BodyExt::collect(answer.into_body()).await.expect("it ends");
+        let status = Status::from_header_map(&headers);
+        let trailers = || Status::from_header_map(body.trailers()?);
+        (status.or_else(trailers).expect("a status"), panics.count(), metrics.render())
+    }
+
+    #[tokio::test]
+    async fn a_panic_becomes_internal_for_its_call_alone() {
+        for at_once in [true, false] {
+            let (status, panics, metrics) = called(at_once).await;
+            assert_eq!((status.code(), panics), (Code::Internal, 1), "at once: {at_once}");
+            assert_eq!(RichError::from(&status).outcome, Outcome::Unknown);
+            assert!(metrics.contains(r#"method="other",code="INTERNAL"} 1"#), "{metrics}");
+            assert!(metrics.contains("ottla_grpc_calls 0"), "{metrics}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ottla_model::limits::PRODUCE_WINDOW_BYTES;
 use ottla_model::{ByteCount, KIB};
+use ottla_wire::transport::STREAMS_MAX;
 
 /// What the listener allows its clients.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,6 +13,8 @@ pub struct GrpcSettings {
     pub connections_max: usize,
     /// Most connections of one address at a time.
     pub connections_per_address_max: usize,
+    /// Most calls that one connection may have open at a time.
+    pub streams_max: u32,
     /// How long a connection may take to show that it speaks HTTP/2.
     pub handshake_timeout: Duration,
     /// After how long a connection is asked to be replaced by a new one. Streams under way are not cut.
@@ -34,6 +37,7 @@ impl Default for GrpcSettings {
         Self {
             connections_max: 10_000,
             connections_per_address_max: 2_000,
+            streams_max: STREAMS_MAX,
             handshake_timeout: Duration::from_secs(10),
             connection_age_max: Duration::from_secs(3600),
             produce_requests_max: 1024,

@@ -165,6 +165,7 @@ pub(crate) fn start_grpc(
     let limits = &ground.config.grpc_limits;
     let settings = GrpcSettings {
         connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
+        streams_max: limits.streams_max,
         ..GrpcSettings::default()
     };
     let tasks = ground.cores.tasks(Shutdown::new());

@@ -81,8 +81,8 @@ proptest! {
 
     #[test]
     fn a_fetch_in_chunks_is_the_message_that_prost_reads(
-        payload in proptest::collection::vec(any::<u8>(), 0..40_000),
-        sizes in proptest::collection::vec(0..20_000_usize, 0..5),
+        payload in proptest::collection::vec(any::<u8>(), 0..200_000),
+        sizes in proptest::collection::vec(0..70_000_usize, 0..5),
     ) {
         let payload = Bytes::from(payload);
         let message = Message::of_batches(batches(payload.len()), pieces(&payload, &sizes));
@@ -125,9 +125,9 @@ proptest! {
 
 #[test]
 fn large_chunks_go_out_as_they_are_and_small_ones_together() {
-    let large = Bytes::from(vec![1; 9000]);
+    let large = Bytes::from(vec![1; 40_000]);
     let chunks = vec![Bytes::from_static(b"head"), large.clone(), Bytes::from_static(b"tail")];
-    let message = Message::of_batches(batches(9008), chunks);
+    let message = Message::of_batches(batches(40_008), chunks);
     let mut body = FramedBody::of_answer(tokio_stream::iter([Ok(message.clone()), Ok(message)]));
     let mut parts = Vec::new();
     run(async {

@@ -73,17 +73,16 @@ impl Portions {
             TimestampType::CreateTime => v1::TimestampType::CreateTime,
             TimestampType::LogAppendTime => v1::TimestampType::LogAppendTime,
         };
-        let shared = batch.header().compression()? == Compression::None;
-        for record in batch.records(scratch, DECOMPRESSED_BYTES_MAX)? {
+        let unpacked = batch.unpack(scratch, DECOMPRESSED_BYTES_MAX)?;
+        let kept = match batch.header().compression()? {
+            Compression::None => whole.slice_ref(unpacked),
+            _ => Bytes::copy_from_slice(unpacked),
+        };
+        for record in batch.walk(&kept) {
             let record = record?;
-            if record.offset < self.from {
-                continue;
+            if record.offset >= self.from {
+                self.add(consumed(&record, kind, |bytes| kept.slice_ref(bytes)), record.offset);
             }
-            let take = |bytes: &[u8]| match shared {
-                true => whole.slice_ref(bytes),
-                false => Bytes::copy_from_slice(bytes),
-            };
-            self.add(consumed(&record, kind, take), record.offset);
         }
         Ok(())
     }
