@@ -227,7 +227,7 @@ impl Broker {
     pub async fn drain(&self, patience: Duration) -> bool {
         self.0.draining.request();
         let drained = async {
-            while self.0.table.partitions().iter().any(|partition| partition.waiting() > 0) {
+            while self.0.around.metrics.acks_waiting.get() > 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -261,12 +261,10 @@ impl Inner {
         let (topics, _) = self.table.counts();
         let partitions = self.table.partitions();
         let offline = partitions.iter().filter(|p| p.closed().is_some()).count();
-        let waiting: usize = partitions.iter().map(|p| p.waiting()).sum();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.topics.set(count(topics));
         metrics.partitions.set(count(partitions.len()));
         metrics.partitions_offline.set(count(offline));
-        metrics.acks_waiting.set(count(waiting));
         metrics.admitted.set(i64::try_from(self.gate.admitted()).unwrap_or(i64::MAX));
     }
 }

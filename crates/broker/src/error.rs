@@ -274,7 +274,7 @@ pub enum AdminError {
 }
 
 fn did_you_mean(nearest: &Option<TopicName>) -> String {
-    nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+    nearest.as_ref().map(|name| format!(" (did you mean {name}?)")).unwrap_or_default()
 }
 
 const REFUSED: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Never, Fault::Caller);

@@ -39,8 +39,11 @@ impl Housekeeper {
         }
     }
 
-    /// Only partitions that somebody waits for are touched; the rest costs a glance.
+    /// Nothing is looked at while nobody waits, however many partitions there are.
     fn expire_acks(&self, now: Moment) {
+        if self.around.metrics.acks_waiting.get() == 0 {
+            return;
+        }
         for partition in self.table.partitions() {
             if partition.waiting() > 0 {
                 partition.handle_time(now);

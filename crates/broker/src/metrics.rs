@@ -98,8 +98,8 @@ impl Drop for Parked {
 
 /// Shows a log's figures under their names; see [`LogMetrics`] for what each one says.
 pub struct LogGauges {
-    counters: Vec<(Counter, fn(&LogMetrics) -> u64, AtomicU64)>,
-    gauges: Vec<(Gauge, fn(&LogMetrics) -> u64)>,
+    counters: Vec<(Counter, Read, AtomicU64)>,
+    gauges: Vec<(Gauge, Read)>,
 }
 
 impl LogGauges {
@@ -131,7 +131,10 @@ impl std::fmt::Debug for LogGauges {
     }
 }
 
-type Figure = (&'static str, &'static str, fn(&LogMetrics) -> u64);
+/// Takes one figure out of all of them.
+type Read = fn(&LogMetrics) -> u64;
+/// A figure's name, its meaning, and where it is read.
+type Figure = (&'static str, &'static str, Read);
 
 const COUNTERS: &[Figure] = &[
     ("journal_rounds", "Journal rounds written", |m| m.rounds),
@@ -170,21 +173,35 @@ const ROUND_SECONDS: [f64; 14] = [
     0.051_2, 0.102_4, 0.5, 2.0,
 ];
 
+/// The bounds of a histogram of journal rounds, in bytes: one block to the largest round.
+const ROUND_BYTES: [f64; 6] = [4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
+
 /// How journal rounds went, seen from the thread that writes them.
 #[derive(Clone, Debug)]
 pub struct RoundMetrics {
     seconds: Histogram,
+    bytes: Histogram,
 }
 
 impl RoundMetrics {
-    /// Registers the histogram.
+    /// Registers the histograms.
     pub fn register(metrics: &Metrics) -> Self {
-        let help = "How long a journal round took to gather, write and make durable";
-        let bounds = ROUND_SECONDS.to_vec();
-        Self { seconds: metrics.histogram("journal_round_seconds", help, bounds) }
+        Self {
+            seconds: metrics.histogram(
+                "journal_round_seconds",
+                "How long a journal round took to gather, write and make durable",
+                ROUND_SECONDS.to_vec(),
+            ),
+            bytes: metrics.histogram(
+                "journal_round_size_bytes",
+                "How large a journal round was",
+                ROUND_BYTES.to_vec(),
+            ),
+        }
     }
 
-    pub(crate) fn observe(&self, took: Duration) {
+    pub(crate) fn observe(&self, took: Duration, bytes: u64) {
         self.seconds.observe(took.as_secs_f64());
+        self.bytes.observe(bytes as f64);
     }
 }

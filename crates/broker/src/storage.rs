@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_log::{Lane, LogDirectory, Step};
-use ottla_model::{Offset, StreamId};
+use ottla_model::{Moment, Offset, StreamId};
 use ottla_runtime::panics::Panics;
 use ottla_runtime::{Clock, Thread, spawn_thread};
 use parking_lot::{Mutex, RwLock};
@@ -120,14 +120,13 @@ impl Drop for StorageThreads {
 
 impl Shared {
     fn run(&self, lane: Lane) {
+        let mut rounds = RoundObserver::of(self, lane);
         while !self.stop.load(Ordering::Acquire) {
-            let begun = self.clock.moment();
+            rounds.begin();
             let step = self.panics.guard("storage lane", || self.log.step(lane, self.clock.now()));
             match step {
                 Some(step) => {
-                    if step.worked && lane == Lane::Journal {
-                        self.rounds.observe(self.clock.moment().since(begun));
-                    }
+                    rounds.end();
                     self.handle_step(lane, &step);
                 }
                 None => self.go_offline(&format!("its {lane:?} lane panicked")),
@@ -158,6 +157,39 @@ impl Shared {
         *offline = Some(why.to_owned());
         for listener in &*self.listeners.read() {
             listener.handle_offline(why);
+        }
+    }
+}
+
+/// Observes the rounds of the journal lane from outside: what was written between begin and end of a
+/// step is its round. The other lanes write none.
+struct RoundObserver<'a> {
+    shared: &'a Shared,
+    is_journal: bool,
+    begun: Moment,
+    written: u64,
+}
+
+impl<'a> RoundObserver<'a> {
+    fn of(shared: &'a Shared, lane: Lane) -> Self {
+        let written = shared.log.round_bytes();
+        Self { shared, is_journal: lane == Lane::Journal, begun: Moment::START, written }
+    }
+
+    fn begin(&mut self) {
+        if self.is_journal {
+            self.begun = self.shared.clock.moment();
+        }
+    }
+
+    fn end(&mut self) {
+        if self.is_journal {
+            let written = self.shared.log.round_bytes();
+            if written > self.written {
+                let took = self.shared.clock.moment().since(self.begun);
+                self.shared.rounds.observe(took, written - self.written);
+                self.written = written;
+            }
         }
     }
 }

@@ -88,7 +88,7 @@ fn mistakes_get_a_sentence() {
         &broker.run(&["consume", "fligths"]),
         1,
         expect![[r#"
-        ottla: there is no topic fligths; did you mean flights?; list the topics, or create it: ottla topic create fligths
+        ottla: there is no topic fligths (did you mean flights?); list the topics, or create it: ottla topic create fligths
     "#]],
     );
     says(

@@ -172,7 +172,7 @@ async fn mistakes_are_answered_with_the_nearest_name_or_the_range() {
     let said = |error: ProduceError| error.to_string();
     assert_eq!(
         said(produce(broker, "flihgts", 0, numbered(0, 1)).await.unwrap_err()),
-        "there is no topic flihgts; did you mean flights?"
+        "there is no topic flihgts (did you mean flights?)"
     );
     assert_eq!(
         said(produce(broker, "flights", 2, numbered(0, 1)).await.unwrap_err()),

@@ -72,3 +72,25 @@ async fn an_address_for_everybody_has_to_be_wanted() {
     let sentence = refused(config).await;
     assert!(sentence.contains("--insecure-listen"), "{sentence}");
 }
+
+#[tokio::test]
+async fn a_journal_that_is_missing_or_foreign_is_refused() {
+    let (data, journal) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut with_journal = config(data.path());
+    with_journal.journal_dir = Some(journal.path().to_owned());
+    Server::start(with_journal.clone()).await.unwrap().shutdown().await.unwrap();
+    let missing = refused(config(data.path())).await;
+    assert!(missing.contains("journal"), "{missing}");
+    let other = tempfile::tempdir().unwrap();
+    let mut elsewhere = with_journal.clone();
+    elsewhere.journal_dir = Some(other.path().to_owned());
+    let foreign = refused(elsewhere).await;
+    assert!(foreign.contains("journal"), "{foreign}");
+    Server::start(with_journal).await.unwrap().shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_place_that_takes_no_files_is_refused() {
+    let sentence = refused(config(Path::new("/proc/ottla-data"))).await;
+    assert!(sentence.contains("/proc/ottla-data"), "{sentence}");
+}

@@ -126,7 +126,8 @@ impl Partition {
         if completions.wake {
             self.advanced.notify_waiters();
         }
-        completions.answer();
+        let answered = completions.answer();
+        self.around.metrics.acks_waiting.dec_by(answered);
     }
 
     fn topic_ref(&self) -> TopicRef {

@@ -38,7 +38,7 @@ impl Partition {
                 return ProduceAck::answered(Err(self.lookup_error(closed).into()));
             }
             let appended = state.replica.append(stream, batch, acks, now, moment);
-            Self::acknowledgement(state, appended)
+            self.acknowledgement(state, appended)
         });
         let ack = appended.unwrap_or_else(|| ProduceAck::answered(self.lost()));
         if !matches!(ack.ready(), Some(Err(_))) {
@@ -48,11 +48,15 @@ impl Partition {
     }
 
     fn acknowledgement(
+        &self,
         state: &mut State,
         appended: Result<Appended, ottla_partition::AppendError>,
     ) -> ProduceAck {
         match appended {
-            Ok(Appended::Waiting(ticket)) => ProduceAck::waiting(state.waiting.push(ticket)),
+            Ok(Appended::Waiting(ticket)) => {
+                self.around.metrics.acks_waiting.inc();
+                ProduceAck::waiting(state.waiting.push(ticket))
+            }
             Ok(Appended::Answered(produced)) => ProduceAck::answered(at_once(produced)),
             Err(error) => ProduceAck::answered(Err(translate::append_error(error))),
         }

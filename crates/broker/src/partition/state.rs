@@ -110,11 +110,14 @@ impl Completions {
         self.wake = true;
     }
 
-    pub(super) fn answer(self) {
+    /// How many were answered.
+    pub(super) fn answer(self) -> i64 {
+        let count = i64::try_from(self.answers.len()).expect("a vector is shorter");
         for (sender, answer) in self.answers {
             // Who does not wait any more does not want it.
             let _ = sender.send(answer);
         }
+        count
     }
 }
 

@@ -133,6 +133,7 @@ async fn a_panic_costs_the_answer_and_nothing_else() {
     assert_eq!(next.await.unwrap().base_offset, Offset(3), "the lost one had been appended");
     assert!(bench.fetch(0, None).await.unwrap() > 0);
     assert_eq!(bench.partition.around.panics.count(), 1);
+    assert_eq!(bench.partition.around.metrics.acks_waiting.get(), 0);
 }
 
 #[tokio::test]

@@ -355,6 +355,11 @@ impl LogDirectory {
         self.shared().metrics()
     }
 
+    /// Bytes of all journal rounds written so far; cheap enough to be asked after every round.
+    pub fn round_bytes(&self) -> u64 {
+        self.shared().counters.round_bytes.get()
+    }
+
     /// Whether the directory works.
     pub fn state(&self) -> DirectoryState {
         self.shared().health.state()
