@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ottla_model::limits::{BATCH_BYTES_MAX, SEGMENT_BYTES_MAX};
-use ottla_model::{Offset, StreamId};
+use ottla_model::{Durability, Offset, StreamId};
 use ottla_record::{BatchHeader, HEADER_BYTES};
 
+use super::walk;
 use crate::StreamSettings;
 use crate::epochs::EpochCache;
 use crate::format::names::{SegmentFile, segment_path};
@@ -27,6 +28,8 @@ pub(super) struct Content {
     pub(super) segments: Vec<Segment>,
     /// Below this offset nothing happened since the checkpoint: what that says of it still holds.
     pub(super) settled: Offset,
+    /// A relaxed stream was cut after the checkpoint, and took nothing since.
+    is_cut: bool,
     /// The journal does not fit from here on: what is wrong.
     pub(super) broken: Option<String>,
 }
@@ -67,6 +70,7 @@ impl Content {
             end: checkpoint.end,
             segments,
             settled: checkpoint.end,
+            is_cut: false,
             broken: implausible(&checkpoint),
             checkpoint,
         }
@@ -91,6 +95,11 @@ impl Content {
 
     pub(super) fn id(&self) -> StreamId {
         self.checkpoint.stream
+    }
+
+    /// Whether its files, and not the journal, say where it ends.
+    pub(super) fn is_open_ended(&self) -> bool {
+        self.settings.durability == Durability::Relaxed && !self.is_cut
     }
 
     /// Bytes that only the journal holds.
@@ -133,7 +142,9 @@ impl Content {
                 Ok(())
             }
             Operation::Alter { settings } => {
-                self.settings = settings;
+                // Another durability came with a checkpoint of its own, before the operation.
+                let durability = self.settings.durability;
+                self.settings = StreamSettings { durability, ..settings };
                 Ok(())
             }
             Operation::Create { .. } | Operation::Drop | Operation::HardState { .. } => Ok(()),
@@ -208,6 +219,11 @@ impl Content {
         to: Offset,
         storage: &dyn Storage,
     ) -> std::result::Result<(), String> {
+        if self.is_open_ended() {
+            // What it held is in its files, up to wherever they are whole.
+            walk::find_end(self, storage);
+            self.is_cut = true;
+        }
         if to >= self.end {
             return Ok(());
         }

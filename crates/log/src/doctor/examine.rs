@@ -248,7 +248,12 @@ fn read_journal(
                 .advise("bring it back, or the whole directory from a replica or a backup");
         report.find(finding);
     }
-    let read = match journal::read(journal, checkpoint.directory, checkpoint.replay) {
+    let read = match journal::read(
+        journal,
+        checkpoint.directory,
+        checkpoint.replay,
+        checkpoint.next_sequence,
+    ) {
         Ok(read) => read,
         Err(error) => {
             report.find(Finding::new(Severity::Broken, JOURNAL_DIR, error.to_string()));

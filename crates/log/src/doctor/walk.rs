@@ -1,7 +1,7 @@
 //! Walking every batch of a stream: L2 (offsets), L3 (checksums), L6 and L7 (what is derived).
 
 use ottla_model::limits::BATCH_BYTES_MAX;
-use ottla_model::{Durability, Offset, Timestamp};
+use ottla_model::{Offset, Timestamp};
 use ottla_record::{BatchHeader, BatchView, HEADER_BYTES};
 
 use super::content::{Content, Reader};
@@ -56,9 +56,8 @@ pub(super) fn walk(
     let mut walked = Walked::default();
     let mut at = 0;
     while at < content.segments.len() {
-        let relaxed = content.settings.durability == Durability::Relaxed;
         let is_last = at + 1 == content.segments.len();
-        if relaxed && is_last {
+        if content.is_open_ended() && is_last {
             walk_relaxed(content, storage, rebuild, &mut walked);
         } else {
             let upto = content.segments.get(at + 1).map_or(content.end, |next| next.base);
@@ -66,7 +65,27 @@ pub(super) fn walk(
         }
         at += 1;
     }
+    if content.end < content.log_start {
+        // A relaxed stream's start is in the journal, and what it was moved past may be lost.
+        content.clear(content.log_start);
+    }
     walked
+}
+
+/// Follows the files of a relaxed stream to where they end.
+pub(super) fn find_end(content: &mut Content, storage: &dyn Storage) {
+    let mut before = 0;
+    while before < content.segments.len() {
+        before = content.segments.len();
+        walk_relaxed(content, storage, &mut (), &mut Walked::default());
+    }
+}
+
+/// Nothing is rebuilt.
+impl Rebuild for () {
+    fn begin(&mut self, _segment: Offset) {}
+    fn batch(&mut self, _header: &BatchHeader, _position: u64) {}
+    fn end(&mut self, _intact: bool) {}
 }
 
 /// A segment whose length and end are known: anything else in it is damage.
