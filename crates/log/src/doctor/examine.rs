@@ -6,7 +6,7 @@ use ottla_model::{Offset, StreamId};
 
 use super::beside;
 use super::content::Content;
-use super::journal::{self, Journal, Lost, Part};
+use super::journal::{self, Journal, LAST_EVER, Lost, Part};
 use super::report::{
     CheckpointFacts, Finding, JournalFacts, Repair, Report, Severity, StreamFacts,
 };
@@ -51,8 +51,6 @@ pub fn examine(data: &dyn Storage, journal: &dyn Storage) -> Result<Report> {
 pub(super) struct Assembled {
     pub(super) checkpoint: Checkpoint,
     pub(super) contents: BTreeMap<StreamId, Content>,
-    /// The sequence of the round that would come next.
-    pub(super) next_sequence: u64,
 }
 
 /// Puts the directory together; `None` where it cannot be, which the report says why.
@@ -232,7 +230,7 @@ fn streams(
             Part::Lost(lost) => lose(&lost, &mut contents, report),
         }
     }
-    Some(Assembled { checkpoint, contents, next_sequence: read.next_sequence })
+    Some(Assembled { checkpoint, contents })
 }
 
 fn read_journal(
@@ -248,12 +246,7 @@ fn read_journal(
                 .advise("bring it back, or the whole directory from a replica or a backup");
         report.find(finding);
     }
-    let read = match journal::read(
-        journal,
-        checkpoint.directory,
-        checkpoint.replay,
-        checkpoint.next_sequence,
-    ) {
+    let read = match journal::read(journal, checkpoint.directory, checkpoint.replay) {
         Ok(read) => read,
         Err(error) => {
             report.find(Finding::new(Severity::Broken, JOURNAL_DIR, error.to_string()));
@@ -310,8 +303,11 @@ fn replay(
 /// Rounds that were durable are gone: what they did is unknown to the streams that they may name.
 fn lose(lost: &Lost, contents: &mut BTreeMap<StreamId, Content>, report: &mut Report) {
     let Lost { first, last, path, position, streams } = lost;
-    let which =
-        if first == last { format!("round {first}") } else { format!("rounds {first} to {last}") };
+    let which = match *last {
+        last if last == *first => format!("round {first}"),
+        LAST_EVER => format!("round {first} and whatever followed it"),
+        last => format!("rounds {first} to {last}"),
+    };
     let hit = |content: &Content| {
         let named = streams.as_ref().is_none_or(|streams| streams.contains(&content.id()));
         named && content.checkpoint.cursor.sequence <= *last

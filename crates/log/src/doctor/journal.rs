@@ -16,6 +16,9 @@ use crate::storage::{OpenMode, Result, Storage, StorageFile};
 /// Largest round that is read; headers that say more are none of ours.
 const ROUND_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Stands for "nobody knows how many": a repaired stream's cursor lies even behind this.
+pub(super) const LAST_EVER: u64 = u64::MAX - 1;
+
 /// A journal file that has not its length yet, and so not its name.
 const IN_THE_MAKING: &str = "new";
 
@@ -27,8 +30,6 @@ const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) struct Journal {
     /// Files there are.
     pub(super) files: usize,
-    /// The next round's sequence as of the checkpoint.
-    known_sequence: u64,
     /// Files that are too short to hold anything, which none of ours ever was.
     pub(super) emptied: Vec<u32>,
     /// Names in the directory that are none of ours.
@@ -70,16 +71,14 @@ struct Sighting {
     round: std::result::Result<Round, Option<Vec<StreamId>>>,
 }
 
-/// Reads the journal of this directory from `place` on; `known_sequence` is that of the checkpoint's
-/// next round.
+/// Reads the journal of this directory from `place` on.
 pub(super) fn read(
     storage: &dyn Storage,
     directory: DirectoryId,
     place: JournalPlace,
-    known_sequence: u64,
 ) -> Result<Journal> {
     let first = place.sequence;
-    let mut journal = Journal { next_sequence: first, known_sequence, ..Journal::default() };
+    let mut journal = Journal { next_sequence: first, ..Journal::default() };
     let mut seen: BTreeMap<u64, Sighting> = BTreeMap::new();
     for entry in list(storage)? {
         let Some(number) = parse_journal_file(&entry.name).filter(|_| !entry.is_dir) else {
@@ -214,9 +213,7 @@ impl Journal {
     fn end_in_an_emptied_file(&mut self, expected: u64) {
         if let Some(number) = self.emptied.first() {
             let (path, streams) = (journal_path(*number), None);
-            // Rounds that the checkpoint knew of went with it.
-            let last = expected.max(self.known_sequence);
-            let lost = Lost { first: expected, last, path, position: 0, streams };
+            let lost = Lost { first: expected, last: LAST_EVER, path, position: 0, streams };
             self.parts.push(Part::Lost(lost));
         }
     }

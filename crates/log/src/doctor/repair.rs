@@ -93,7 +93,7 @@ fn cut_stream(
 ) -> Result<(), RepairError> {
     let refuse = |what: String| RepairError::Cut { stream, what };
     let assembled = assemble(data, journal, &mut Report::default());
-    let Some(Assembled { mut checkpoint, mut contents, next_sequence }) = assembled else {
+    let Some(Assembled { mut checkpoint, mut contents }) = assembled else {
         return Err(RepairError::NotOffered);
     };
     let content = contents.get_mut(&stream).ok_or(RepairError::NotOffered)?;
@@ -110,8 +110,9 @@ fn cut_stream(
         return Err(refuse(format!("{} is bad before it, at {}", bad.path, bad.position)));
     }
     write_out(content, data)?;
-    // Behind everything that is or may have been lost; the next start brings it back to the end.
-    let cursor = Cursor { sequence: next_sequence.max(checkpoint.next_sequence) + 1, entry: 0 };
+    // Behind whatever was lost, of which nobody knows how much it was; the next start brings the cursor
+    // back to the journal's end.
+    let cursor = Cursor { sequence: u64::MAX, entry: 0 };
     let repaired = describe(content, &rebuilt, complete, cursor, checkpoint.written_at);
     checkpoint.streams.retain(|other| other.stream != stream);
     let at = checkpoint.streams.partition_point(|other| other.stream < stream);

@@ -175,7 +175,8 @@ impl<'a> Chain<'a> {
         }
         self.files.truncate(behind);
         let what = format!("journal file {number} was emptied: it has {bytes} bytes");
-        let (sequence, last) = (self.expected, u64::MAX);
+        // Whatever followed; a repaired stream's cursor lies even behind that.
+        let (sequence, last) = (self.expected, u64::MAX - 1);
         Some(Damage { sequence, last, streams: None, what })
     }
 
