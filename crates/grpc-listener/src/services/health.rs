@@ -28,7 +28,7 @@ pub(super) fn service(
     (keep(reporter, door), server)
 }
 
-async fn keep(reporter: HealthReporter, door: Door) {
+async fn keep(mut reporter: HealthReporter, door: Door) {
     let mut serving = None;
     loop {
         let now = door.broker.health().is_ok();
@@ -42,6 +42,10 @@ async fn keep(reporter: HealthReporter, door: Door) {
         }
     }
     set(&reporter, false).await;
+    // Whoever watches is told, and then let go: a watch alone would keep its connection open.
+    for name in NAMES {
+        reporter.clear_service_status(name).await;
+    }
 }
 
 async fn set(reporter: &HealthReporter, serving: bool) {

@@ -1,8 +1,10 @@
 //! Drain: what was taken is answered, streams end with a status that says so, health says no.
 
+use std::time::Duration;
+
 use ottla_model::{Outcome, Retry};
-use ottla_wire::RichError;
 use ottla_wire::v1::fetch_request::Request;
+use ottla_wire::{RichError, v1};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -31,9 +33,19 @@ async fn streams_end_with_a_status_that_says_what_became_of_the_rest() {
     let mut watch = watch.into_inner();
     assert_eq!(watch.message().await.expect("it watches").expect("a state").status, 1);
 
+    let once = v1::FetchOnceRequest {
+        topic: "flights".to_owned(),
+        start: Some(v1::FetchStart { start: Some(v1::fetch_start::Start::Offset(1)) }),
+        wait_ms: 60_000,
+        ..Default::default()
+    };
     produce.send(request(1, "flights", batch(&["a"])));
     let (_, answer) = produce.answer().await;
     answer.expect("it is stored");
+    let mut consumer = door.consumer();
+    let waiting = tokio::spawn(async move { consumer.fetch_once(once).await.map(|_| ()) });
+    // Time to begin to wait; were it too little, the call would fail in another way.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let shutdown = tokio::spawn(door.server.shutdown());
 
     for error in [
@@ -52,6 +64,10 @@ async fn streams_end_with_a_status_that_says_what_became_of_the_rest() {
         assert_eq!((error.outcome, error.retry), (Outcome::DidNotHappen, Retry::AfterRefresh));
     }
     assert_eq!(watch.message().await.expect("it watches").expect("a state").status, 2);
-    drop((watch, health, door.channel));
-    shutdown.await.expect("it does not panic").expect("it stops cleanly");
+    assert!(watch.message().await.expect("it ends well").is_none());
+    let error = RichError::from(waiting.await.expect("no panic").expect_err("nothing came"));
+    assert_eq!(error.reason, "SHUTTING_DOWN");
+    // Nothing is left that could hold the drain up, though the client keeps its connection.
+    let stopped = tokio::time::timeout(Duration::from_secs(5), shutdown).await;
+    stopped.expect("in time").expect("it does not panic").expect("it stops cleanly");
 }

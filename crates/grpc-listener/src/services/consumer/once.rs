@@ -28,7 +28,11 @@ pub(super) async fn fetch(
         bytes_max: bytes_max as u64,
         wait: wait(request.wait_ms),
     });
-    let fetched = fetched.await.map_err(|error| errors::of_fetch(&error))?;
+    let fetched = tokio::select! {
+        fetched = fetched => fetched.map_err(|error| errors::of_fetch(&error))?,
+        // One that waits would keep its connection open.
+        () = door.drain.requested() => return Err(errors::shutting_down().into()),
+    };
     let (high_watermark, log_start) = (fetched.high_watermark.0, fetched.log_start.0);
     let portions = plain::portions(fetched.chunks, start.offset, fetched.next_offset, bytes_max);
     let place = (TopicRef::Id(start.topic), partition, start.offset);
