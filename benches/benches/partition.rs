@@ -27,7 +27,14 @@ struct Counter(Cell<i64>);
 impl ReplicaLog for Counter {
     fn offsets(&self) -> StreamOffsets {
         let (log_start, log_end) = (Offset::ZERO, Offset(self.0.get()));
-        StreamOffsets { log_start, log_end, durable_end: Offset::ZERO, flushed_end: Offset::ZERO }
+        let zero = Offset::ZERO;
+        StreamOffsets {
+            log_start,
+            durable_start: log_start,
+            log_end,
+            durable_end: zero,
+            flushed_end: zero,
+        }
     }
 
     fn check_producer(&self, _batch: &ProducerBatch, _now: Timestamp) -> Verdict {

@@ -221,3 +221,17 @@ fn epochs_and_offsets_are_checked() {
     let request = support::read_request(0, 100);
     assert!(matches!(stream.read(request), Ok(ReadOutcome::Slice(_))));
 }
+
+#[test]
+fn a_moved_start_is_durable_after_a_round() {
+    let mut house = House::new();
+    let stream = house.create(1, StreamSettings::default());
+    stream.append(batch(0, 10, 100), Timestamp(0)).unwrap();
+    house.work();
+    stream.move_start(Offset(4)).unwrap();
+    let offsets = stream.offsets();
+    assert_eq!((offsets.log_start, offsets.durable_start), (Offset(4), Offset(0)));
+    let step = house.log().step(Lane::Journal, Timestamp(0));
+    assert_eq!(step.durable, [(stream_id(1), Offset(10))]);
+    assert_eq!(stream.offsets().durable_start, Offset(4));
+}

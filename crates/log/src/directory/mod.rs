@@ -80,6 +80,9 @@ pub struct RecoveryReport {
     pub journal_bytes: u64,
     /// Streams that are offline because their log is damaged, and why. Never cut by itself.
     pub damaged: Vec<(StreamId, String)>,
+    /// Whether a round was lost that cannot say whose it was any more: a stream that only it knew
+    /// would be missing without another word.
+    pub unnamed_loss: bool,
     /// What else a person may want to know.
     pub notes: Vec<String>,
 }
@@ -105,7 +108,7 @@ impl Lane {
 pub struct Step {
     /// Whether there was anything to do.
     pub worked: bool,
-    /// Streams whose durable end moved, and where to.
+    /// Streams whose durable end, or durable start, moved, and where their durable end is.
     pub durable: Vec<(StreamId, Offset)>,
     /// Set when this step took the directory offline.
     pub failed: Option<Offline>,

@@ -184,7 +184,8 @@ impl Shared {
         let done = self.checkpoint_locked(log, now, false)?;
         // Whoever found the journal full is let in again.
         self.queues.journal.bell.ring();
-        Ok(done)
+        // Without progress, as on a full disk, the next step waits for its turn.
+        Ok(done && self.journal().wants_free(self) != Some(last))
     }
 
     fn checkpoint_is_due(&self, now: Timestamp) -> bool {

@@ -107,7 +107,8 @@ fn replay_rounds(
             }
             Found::Damage(damage) => {
                 damaged = true;
-                take_offline(shared, &damage);
+                report.unnamed_loss |= damage.streams.is_none();
+                take_offline(shared, &damage, checkpointed);
                 report.notes.push(damage.what);
             }
             Found::End => return Ok(damaged),
@@ -176,7 +177,15 @@ fn drop_stream(shared: &Arc<Shared>, stream: &Arc<Stream>, place: Cursor) {
     shared.files.garbage.lock().add(Item::Stream(Arc::clone(stream)));
 }
 
-fn take_offline(shared: &Shared, damage: &Damage) {
+fn take_offline(shared: &Arc<Shared>, damage: &Damage, checkpointed: u64) {
+    // One that only the lost round knew lost all it had. It is there, empty, so that nobody takes its
+    // absence for its end.
+    for id in damage.streams.iter().flatten() {
+        if damage.sequence >= checkpointed && !shared.streams.read().contains_key(id) {
+            let place = Cursor { sequence: damage.sequence, entry: 0 };
+            create(shared, *id, crate::StreamSettings::default(), place);
+        }
+    }
     for stream in shared.all_streams() {
         let named = damage.streams.as_ref().is_none_or(|streams| streams.contains(&stream.id()));
         // A stream whose checkpoint contains what the round held, or was repaired past it, lost nothing.

@@ -44,6 +44,8 @@ pub(crate) use tail::Tail;
 pub struct StreamOffsets {
     /// The first offset.
     pub log_start: Offset,
+    /// The first offset that a power cut cannot take back: everything below is gone for good.
+    pub durable_start: Offset,
     /// The offset that the next record will get.
     pub log_end: Offset,
     /// Everything below counts as safe: on stable storage (`fsync`), in the kernel's hands (`relaxed`).
@@ -224,17 +226,19 @@ impl Stream {
         if state.life == Life::Dropped {
             return None;
         }
+        let start_moved = state.settle_start();
         if !state.is_fsync() {
-            return state.move_relaxed_end().map(|end| (self.id, end));
+            let moved = state.move_relaxed_end().is_some() || start_moved;
+            return moved.then_some((self.id, state.durable_end));
         }
-        let moved = end > state.durable_end;
+        let moved = end > state.durable_end || start_moved;
         state.durable_end = state.durable_end.max(end);
         state.flushed_end = state.durable_end;
         let worth = state.unwritten_bytes >= self.shared.settings.fill_bytes_min;
         if worth && !std::mem::replace(&mut state.ready, true) {
             self.shared.queues.fills.push(self.me());
         }
-        moved.then_some((self.id, end))
+        moved.then_some((self.id, state.durable_end))
     }
 
     /// Whether a fill is under way.

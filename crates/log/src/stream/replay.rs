@@ -48,6 +48,8 @@ impl StreamState {
             settings,
             life: damaged.map_or(Life::Live, |round| Life::Damaged { round, what: what() }),
             log_start,
+            durable_start: log_start,
+            start_moves: VecDeque::new(),
             log_end: end,
             durable_end: end,
             flushed_end: end,
@@ -250,6 +252,7 @@ impl Stream {
             state.meet_start();
         }
         state.durable_end = state.log_end;
+        state.durable_start = state.log_start;
         state.flushed_end = if state.is_fsync() { state.log_end } else { state.flushed_end };
         if state.shortened {
             let what = "the file of its last segment is shorter than the checkpoint says";

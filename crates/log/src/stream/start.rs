@@ -36,7 +36,8 @@ impl Stream {
             return Ok((state.log_start, Freed::default()));
         }
         let end = state.log_end;
-        state.ops.push(Operation::MoveStart { to }, end);
+        let op = state.ops.push(Operation::MoveStart { to }, end);
+        state.start_moves.push_back((op, to));
         state.set_start(to);
         let freed = self.release_segments(&mut state);
         self.queue(&mut state);
@@ -58,6 +59,19 @@ impl Stream {
 }
 
 impl StreamState {
+    /// Operations became durable; answers whether a move of the start was among them.
+    pub(crate) fn settle_start(&mut self) -> bool {
+        let before = self.durable_start;
+        while let Some((op, to)) = self.start_moves.front().copied() {
+            if !self.ops.is_durable(op) {
+                break;
+            }
+            self.durable_start = to;
+            self.start_moves.pop_front();
+        }
+        self.durable_start != before
+    }
+
     /// The log starts at `to` from here on.
     ///
     /// SUBTLE: while a relaxed stream comes back, its start may lie beyond what was read of its files so

@@ -59,6 +59,10 @@ pub(crate) struct StreamState {
     pub(crate) settings: StreamSettings,
     pub(crate) life: Life,
     pub(crate) log_start: Offset,
+    /// The start as of the last round that is durable.
+    pub(crate) durable_start: Offset,
+    /// The start as of the operations that a round under way has taken; those come in order.
+    pub(crate) start_moves: VecDeque<(u64, Offset)>,
     pub(crate) log_end: Offset,
     pub(crate) durable_end: Offset,
     pub(crate) flushed_end: Offset,
@@ -110,6 +114,8 @@ impl StreamState {
             settings,
             life: Life::Live,
             log_start: Offset::ZERO,
+            durable_start: Offset::ZERO,
+            start_moves: VecDeque::new(),
             log_end: Offset::ZERO,
             durable_end: Offset::ZERO,
             flushed_end: Offset::ZERO,
@@ -137,6 +143,7 @@ impl StreamState {
     pub(crate) fn offsets(&self) -> StreamOffsets {
         StreamOffsets {
             log_start: self.log_start,
+            durable_start: self.durable_start,
             log_end: self.log_end,
             durable_end: self.durable_end,
             flushed_end: self.flushed_end,

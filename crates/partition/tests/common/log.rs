@@ -107,7 +107,13 @@ impl ReplicaLog for FakeLog {
             Durability::Fsync => flushed_end,
             Durability::Relaxed => log_end,
         };
-        StreamOffsets { log_start: inner.start, log_end, durable_end, flushed_end }
+        StreamOffsets {
+            log_start: inner.start,
+            durable_start: inner.start,
+            log_end,
+            durable_end,
+            flushed_end,
+        }
     }
 
     fn check_producer(&self, batch: &ProducerBatch, now: Timestamp) -> Verdict {
