@@ -23,6 +23,9 @@ const GO_ON_EVERY: usize = 16;
 /// One image in so many is crashed again at every operation of its recovery.
 const CRASH_AGAIN_EVERY: usize = 400;
 
+/// Steps of all lanes within which a directory comes to rest.
+const STEPS_MAX: usize = 500;
+
 /// What an enumeration counted, and what it found.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
@@ -200,7 +203,7 @@ impl Crash<'_> {
                 Timestamp(5_000_000),
             )
             .map_err(|why| why.to_string())?;
-            settle(&directory);
+            settle(&directory)?;
             Ok::<Script, String>(storage.script())
         })?;
         for point in script.crash_points() {
@@ -252,7 +255,7 @@ fn append_to_all(directory: &LogDirectory) -> Result<Vec<(StreamId, ottla_model:
             .map_err(|why| format!("stream {id} takes nothing: {why}"))?;
         ends.push((id, end));
     }
-    settle(directory);
+    settle(directory)?;
     for (id, end) in &ends {
         let durable = directory.stream(*id).map(|stream| stream.offsets().durable_end);
         if durable != Some(*end) {
@@ -262,9 +265,15 @@ fn append_to_all(directory: &LogDirectory) -> Result<Vec<(StreamId, ottla_model:
     Ok(ends)
 }
 
-fn settle(directory: &LogDirectory) {
+/// Steps until nothing is left to do.
+fn settle(directory: &LogDirectory) -> Result<(), String> {
     let step = |lane: Lane| directory.step(lane, Timestamp(5_600_000)).worked;
-    while Lane::ALL.into_iter().fold(false, |worked, lane| step(lane) || worked) {}
+    for _ in 0..STEPS_MAX {
+        if !Lane::ALL.into_iter().fold(false, |worked, lane| step(lane) || worked) {
+            return Ok(());
+        }
+    }
+    Err("its lanes never come to rest".to_owned())
 }
 
 /// A panic is a violation too, and must not end the enumeration.

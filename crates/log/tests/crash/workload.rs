@@ -317,7 +317,7 @@ impl Run {
         let mut rounds = 0;
         while self.step_each() {
             rounds += 1;
-            assert!(rounds < 10_000, "the lanes never come to rest");
+            assert!(rounds < 2_000, "the lanes never come to rest");
         }
         let online = |d: &LogDirectory| d.state() == DirectoryState::Online;
         if self.directory.as_ref().is_some_and(online) {
