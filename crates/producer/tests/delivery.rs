@@ -231,3 +231,49 @@ async fn what_is_not_answered_in_time_is_given_up_as_unknown() {
     assert_eq!(values[&0], ["0", "1", "2"]);
     assert!(producer.metrics().epoch_bumps >= 1);
 }
+
+/// I1, I2 across the life of a broker: it is stopped and started again under a producer that goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_starts_again_has_every_record_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = || ottla_server::ServerConfig {
+        data_dir: directory.path().join("data"),
+        grpc: ottla_server::ListenAddress::At(([127, 0, 0, 1], 0).into()),
+        http: ottla_server::ListenAddress::Off,
+        ..ottla_server::ServerConfig::default()
+    };
+    let mut server = ottla_server::Server::start(config()).await.unwrap();
+    let proxy = Proxy::start(server.grpc_address().unwrap()).await;
+    let client = Client::connect(proxy.address()).await.unwrap();
+    topic(&client, "lives", 2).await;
+    let producer = Producer::builder(&client).batch_bytes(ByteCount(KIB)).build().await.unwrap();
+    let lives = producer.topic("lives").await.unwrap();
+    let sender = tokio::spawn(async move {
+        for number in 0..3000_u32 {
+            let value = format!("{number:06}");
+            let record = Record::new(&value).partition(PartitionId(number % 2));
+            let _unwatched = lives.send(record).await.unwrap();
+            if number % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    });
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        server.shutdown().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        server = ottla_server::Server::start(config()).await.unwrap();
+        proxy.retarget(server.grpc_address().unwrap());
+        proxy.cut();
+    }
+    sender.await.unwrap();
+    producer.close().await.unwrap();
+    let metrics = producer.metrics();
+    assert_eq!((metrics.records_delivered, metrics.records_failed), (3000, 0), "{metrics:?}");
+    assert!(metrics.disconnects >= 3, "{metrics:?}");
+    for (partition, values) in everything(&client, "lives").await {
+        let sent = (0..3000).filter(|number| number % 2 == partition);
+        let sent: Vec<_> = sent.map(|number| format!("{number:06}")).collect();
+        assert_eq!(values, sent, "partition {partition}");
+    }
+}
