@@ -18,9 +18,6 @@ use crate::config::ClientConfig;
 use crate::error::{ClientError, ServerError};
 use crate::status::failed;
 
-/// The header in which a broker tells which life of it this is.
-const INCARNATION: &str = "ottla-incarnation";
-
 /// One batch to be appended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProduceBatch {
@@ -74,6 +71,8 @@ pub enum ProduceEvent {
         requests_max: u64,
         /// Most bytes of batches.
         bytes_max: u64,
+        /// Which life of the broker this is, if it says so: another with every start of its process.
+        incarnation: Option<Bytes>,
     },
 }
 
@@ -81,7 +80,6 @@ pub enum ProduceEvent {
 #[derive(Debug)]
 pub struct ProduceSender {
     requests: mpsc::UnboundedSender<v1::ProduceRequest>,
-    incarnation: Option<String>,
 }
 
 impl ProduceSender {
@@ -96,11 +94,6 @@ impl ProduceSender {
             timeout_ms: 0,
         };
         let _ = self.requests.send(request);
-    }
-
-    /// Which life of the broker this is, if it says so: new with every start of its process.
-    pub fn incarnation(&self) -> Option<&str> {
-        self.incarnation.as_deref()
     }
 }
 
@@ -142,6 +135,7 @@ fn event(response: v1::ProduceResponse) -> Option<ProduceEvent> {
         Arm::Window(window) => ProduceEvent::Window {
             requests_max: u64::from(window.requests_max),
             bytes_max: window.bytes_max,
+            incarnation: Some(window.incarnation).filter(|incarnation| !incarnation.is_empty()),
         },
     })
 }
@@ -172,8 +166,7 @@ pub(crate) async fn open(
     let response = opened
         .map_err(|_| ClientError::NoAnswer { address: address.clone(), waited })?
         .map_err(|status| failed(&address, config, &status))?;
-    let incarnation = response.metadata().get(INCARNATION).and_then(|v| v.to_str().ok());
-    let sender = ProduceSender { requests, incarnation: incarnation.map(str::to_owned) };
+    let sender = ProduceSender { requests };
     let answers = response.into_inner();
     Ok((sender, ProduceReceiver { answers, address, config: config.clone() }))
 }

@@ -3,9 +3,12 @@
 mod proxy;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
+use ottla_client::produce::ProduceEvent;
 use ottla_client::{Client, NewTopic};
 use ottla_consumer::{Consumer, Start};
 use ottla_model::{ByteCount, KIB, Offset, PartitionId, Timestamp};
@@ -248,16 +251,23 @@ async fn a_broker_that_starts_again_has_every_record_once() {
     topic(&client, "lives", 2).await;
     let producer = Producer::builder(&client).batch_bytes(ByteCount(KIB)).build().await.unwrap();
     let lives = producer.topic("lives").await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
     let sender = tokio::spawn(async move {
-        for number in 0..3000_u32 {
+        let mut number = 0_u32;
+        while !stopped.load(Ordering::Relaxed) || !number.is_multiple_of(100) {
             let value = format!("{number:06}");
             let record = Record::new(&value).partition(PartitionId(number % 2));
             let _unwatched = lives.send(record).await.unwrap();
-            if number % 10 == 0 {
+            number += 1;
+            if number.is_multiple_of(10) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         }
+        number
     });
+    let first_life = life(&client).await;
+    assert_eq!(life(&client).await, first_life, "one life has one name");
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(150)).await;
         server.shutdown().await.unwrap();
@@ -266,14 +276,27 @@ async fn a_broker_that_starts_again_has_every_record_once() {
         proxy.retarget(server.grpc_address().unwrap());
         proxy.cut();
     }
-    sender.await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let sent = sender.await.unwrap();
     producer.close().await.unwrap();
+    assert_ne!(life(&client).await, first_life, "every life has its own");
     let metrics = producer.metrics();
-    assert_eq!((metrics.records_delivered, metrics.records_failed), (3000, 0), "{metrics:?}");
+    let decided = (metrics.records_delivered, metrics.records_failed);
+    assert_eq!(decided, (u64::from(sent), 0), "{metrics:?}");
     assert!(metrics.disconnects >= 3, "{metrics:?}");
     for (partition, values) in everything(&client, "lives").await {
-        let sent = (0..3000).filter(|number| number % 2 == partition);
+        let sent = (0..sent).filter(|number| number % 2 == partition);
         let sent: Vec<_> = sent.map(|number| format!("{number:06}")).collect();
         assert_eq!(values, sent, "partition {partition}");
+    }
+}
+
+/// Which life of the broker answers.
+async fn life(client: &Client) -> bytes::Bytes {
+    let cluster = client.admin().describe_cluster().await.unwrap();
+    let (_sender, mut receiver) = client.open_produce(cluster.brokers[0].id).await.unwrap();
+    match receiver.next().await.unwrap() {
+        Some(ProduceEvent::Window { incarnation: Some(incarnation), .. }) => incarnation,
+        other => panic!("a broker begins with its window and its life, not with {other:?}"),
     }
 }

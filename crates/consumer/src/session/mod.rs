@@ -16,8 +16,6 @@
 mod claim;
 mod flow;
 mod link;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

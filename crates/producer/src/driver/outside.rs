@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Driver;
 use crate::error::ProducerError;
-use crate::machine::{Ack, Answer, ConnectionId, Correlation, Ending, TopicKey};
+use crate::machine::{Ack, Answer, ConnectionId, Correlation, Ending, TopicKey, Window};
 
 /// A broker that is shutting down ends its streams with this.
 const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
@@ -83,19 +83,19 @@ impl Driver {
     fn connected(&mut self, broker: BrokerId, sender: ProduceSender, receiver: ProduceReceiver) {
         let id = ConnectionId(self.next_connection);
         self.next_connection += 1;
-        let incarnation = sender.incarnation().map(str::to_owned);
         let reading = read(id, receiver, self.reports.clone());
         let reader = self.shared.client.tasks().spawn_here("producer reader", reading);
         self.connections.insert(id, Connection { sender, reader });
         let now = self.now();
-        self.machine.handle_connected(broker, id, incarnation, now);
+        self.machine.handle_connected(broker, id, now);
     }
 
     fn heard(&mut self, connection: ConnectionId, heard: ProduceEvent) {
         let now = self.now();
         let (correlation, answer) = match heard {
-            ProduceEvent::Window { requests_max, bytes_max } => {
-                return self.machine.handle_window(connection, requests_max, bytes_max, now);
+            ProduceEvent::Window { requests_max, bytes_max, incarnation } => {
+                let window = Window { requests_max, bytes_max };
+                return self.machine.handle_window(connection, window, incarnation, now);
             }
             ProduceEvent::Acknowledged { correlation, ack } => {
                 (correlation, Answer::Acknowledged(ack.into()))

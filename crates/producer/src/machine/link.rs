@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ottla_model::{BrokerId, Moment};
 
 use super::effect::{BatchId, ConnectionId, Correlation, LineId};
@@ -13,7 +14,7 @@ use super::effect::{BatchId, ConnectionId, Correlation, LineId};
 pub(crate) struct Life {
     pub(crate) broker: BrokerId,
     /// New with every start of the process; `None` when the broker does not say.
-    pub(crate) incarnation: Option<String>,
+    pub(crate) incarnation: Option<Bytes>,
 }
 
 impl Life {
@@ -34,14 +35,24 @@ pub(crate) enum LinkState {
     Up(Up),
 }
 
+/// What may be without an answer on one connection, as the broker said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Window {
+    pub(crate) requests_max: u64,
+    pub(crate) bytes_max: u64,
+}
+
+impl Window {
+    /// Until the broker says something.
+    pub(crate) const OPEN: Self = Self { requests_max: u64::MAX, bytes_max: u64::MAX };
+}
+
 /// A live connection.
 #[derive(Debug)]
 pub(crate) struct Up {
     pub(crate) connection: ConnectionId,
     pub(crate) life: Life,
-    /// Most requests and bytes without an answer, as the broker said.
-    pub(crate) requests_max: u64,
-    pub(crate) bytes_max: u64,
+    pub(crate) window: Window,
     pub(crate) bytes: u64,
     /// What is not answered yet; numbers rise, so the first is the oldest.
     pub(crate) flights: BTreeMap<Correlation, Flight>,
@@ -59,8 +70,8 @@ pub(crate) struct Flight {
 impl Up {
     pub(crate) fn has_room(&self, bytes: u64) -> bool {
         self.flights.is_empty()
-            || (self.flights.len() as u64) < self.requests_max
-                && self.bytes.saturating_add(bytes) <= self.bytes_max
+            || (self.flights.len() as u64) < self.window.requests_max
+                && self.bytes.saturating_add(bytes) <= self.window.bytes_max
     }
 
     pub(crate) fn launch(&mut self, correlation: Correlation, flight: Flight) {

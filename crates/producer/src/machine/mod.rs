@@ -31,6 +31,7 @@ mod timers;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ottla_model::{BrokerId, Moment, ProducerEpoch, ProducerId, Rng};
 
 pub(crate) use effect::{
@@ -38,6 +39,7 @@ pub(crate) use effect::{
     NewBatch, Stamp, TopicKey,
 };
 use line::{Line, Slot};
+pub(crate) use link::Window;
 use link::{Life, Link, LinkState, Up};
 use timers::{Timer, Timers};
 
@@ -154,15 +156,13 @@ impl Machine {
         &mut self,
         broker: BrokerId,
         connection: ConnectionId,
-        incarnation: Option<String>,
         now: Moment,
     ) {
         let link = self.links.entry(broker).or_insert_with(Link::new);
         link.state = LinkState::Up(Up {
             connection,
-            life: Life { broker, incarnation },
-            requests_max: u64::MAX,
-            bytes_max: u64::MAX,
+            life: Life { broker, incarnation: None },
+            window: Window::OPEN,
             bytes: 0,
             flights: BTreeMap::new(),
         });
@@ -179,17 +179,19 @@ impl Machine {
         self.link_failed(broker, why, now);
     }
 
-    /// How much may be without an answer on this connection.
+    /// How much may be without an answer on this connection, and which life of the broker it reached,
+    /// if that was said.
     pub(crate) fn handle_window(
         &mut self,
         connection: ConnectionId,
-        requests_max: u64,
-        bytes_max: u64,
+        window: Window,
+        incarnation: Option<Bytes>,
         now: Moment,
     ) {
         let Some(broker) = self.connections.get(&connection).copied() else { return };
         if let Some(up) = self.link_mut(broker).up_mut() {
-            (up.requests_max, up.bytes_max) = (requests_max, bytes_max);
+            up.window = window;
+            up.life.incarnation = incarnation.or(up.life.incarnation.take());
         }
         self.pump_waiting(broker, now);
     }

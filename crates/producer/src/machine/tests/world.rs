@@ -13,7 +13,7 @@ use ottla_model::{
 
 use super::super::{
     Ack, Answer, BatchId, ConnectionId, Correlation, Effect, Ending, LineId, Machine,
-    MachineSettings, NewBatch, Stamp, TopicKey,
+    MachineSettings, NewBatch, Stamp, TopicKey, Window,
 };
 use crate::error::ProducerError;
 
@@ -313,8 +313,9 @@ impl World {
         let connection = ConnectionId(self.next_connection);
         self.next_connection += 1;
         self.wires.insert(connection, Wire::default());
-        let incarnation = self.tells_incarnation.then(|| self.incarnation.to_string());
-        self.machine.handle_connected(broker, connection, incarnation, self.now);
+        self.machine.handle_connected(broker, connection, self.now);
+        let incarnation = self.tells_incarnation.then(|| self.incarnation.to_string().into());
+        self.machine.handle_window(connection, Window::OPEN, incarnation, self.now);
     }
 
     fn note(&mut self, effect: &Effect) {
