@@ -13,6 +13,7 @@ pub mod epochs;
 pub mod error;
 pub mod format;
 pub mod index;
+pub mod invariants;
 mod journal;
 pub mod metrics;
 #[cfg(not(any(test, feature = "planted")))]

@@ -340,11 +340,11 @@ impl LogDirectory {
                 state.contained.producers.expire(now);
                 state.retention_start(now)
             };
-            if let Ok((log_start, freed)) = stream.move_start_freeing(to) {
-                if freed.segments > 0 {
-                    let (segments, bytes) = (freed.segments, freed.bytes);
-                    done.push(RetentionDone { stream: stream.id(), log_start, segments, bytes });
-                }
+            if let Ok((log_start, freed)) = stream.move_start_freeing(to)
+                && freed.segments > 0
+            {
+                let (segments, bytes) = (freed.segments, freed.bytes);
+                done.push(RetentionDone { stream: stream.id(), log_start, segments, bytes });
             }
         }
         if !done.is_empty() {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::{LogSettings, Room};
+use crate::invariants;
 
 /// Called when room returns.
 type OnRoom = Box<dyn Fn() + Send + Sync>;
@@ -107,7 +108,7 @@ impl Budget {
     fn look(&self, bytes: u64) -> Room {
         let unfilled = self.unfilled();
         let wanted = unfilled.saturating_add(bytes);
-        if self.free() < wanted.saturating_add(self.reserve) {
+        if !invariants::room_is_left(self.free(), wanted, self.reserve) {
             return Room::Full;
         }
         // A batch larger than the budget is let in when it is alone.
@@ -122,10 +123,11 @@ impl Budget {
     fn tell(&self) {
         // Half of the budget: whoever waits is let in for more than one batch.
         let relaxed = !self.is_pressed() && self.look(0) == Room::Free;
-        if relaxed && self.waited_for.swap(false, Ordering::AcqRel) {
-            if let Some(callback) = &*self.on_room.lock() {
-                callback();
-            }
+        if relaxed
+            && self.waited_for.swap(false, Ordering::AcqRel)
+            && let Some(callback) = &*self.on_room.lock()
+        {
+            callback();
         }
     }
 }

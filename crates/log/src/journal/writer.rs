@@ -35,6 +35,9 @@ pub(crate) struct WriterStart {
     pub(crate) durable: u64,
 }
 
+/// A file that rounds go to next: its number, its length, its handle.
+type NextFile = (u32, u64, Arc<dyn StorageFile>);
+
 /// The writer of the journal.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -215,7 +218,7 @@ impl Writer {
         shared: &Shared,
         files: &Mutex<JournalFiles>,
         bytes: u64,
-    ) -> storage::Result<Option<(u32, u64, Arc<dyn StorageFile>)>> {
+    ) -> storage::Result<Option<NextFile>> {
         if shared.planted(Planted::JournalReuseEarly) {
             files.lock().release_oldest();
         }

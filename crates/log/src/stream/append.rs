@@ -9,6 +9,7 @@ use super::tail::Piece;
 use super::{Stream, producer_batch};
 use crate::error::StreamError;
 use crate::format::{Operation, producers_file};
+use crate::invariants;
 use crate::segment::{Segment, block_start};
 
 /// What an operation number is where there is no operation: nothing that is compared with it is
@@ -82,7 +83,7 @@ impl StreamState {
             });
         }
         let latest = self.epochs.latest().map(|latest| latest.epoch);
-        if latest.is_some_and(|latest| header.leader_epoch < latest) {
+        if !invariants::epoch_follows(latest, header.leader_epoch) {
             return Err(StreamError::StaleEpoch {
                 stream: self.id,
                 latest: latest.expect("it was compared with"),
@@ -135,7 +136,8 @@ impl StreamState {
         op: u64,
         now: Timestamp,
     ) {
-        assert_eq!(header.base_offset, self.log_end, "L2: batches are contiguous");
+        let (base, next) = (header.base_offset, header.next_offset());
+        assert!(invariants::batch_follows(self.log_end, base, next), "L2: batches are contiguous");
         let segment = self.active().base;
         let position = self.active().bytes;
         if position == 0 {
@@ -146,7 +148,6 @@ impl StreamState {
         self.producers.record(&producer_batch(header), now);
         let bytes = (head.len() + rest.len()) as u64;
         self.active_mut().observe(header.base_offset, bytes, header.max_timestamp);
-        let (base, next) = (header.base_offset, header.next_offset());
         self.tail.push(Piece { segment, position, head, rest, base, next, op });
         self.unwritten_bytes += bytes;
         self.log_end = next;

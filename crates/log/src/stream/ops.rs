@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use ottla_model::Offset;
 
 use crate::format::{Cursor, Operation};
+use crate::invariants;
 
 /// An operation that no round has taken yet.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ impl Ops {
 
     /// Whether the operation of this number is durable in the journal.
     pub(crate) fn is_durable(&self, number: u64) -> bool {
-        number < self.durable
+        invariants::may_be_filled(number, self.durable)
     }
 
     /// The log was cut: nothing that is queued or in flight reaches beyond `to`.

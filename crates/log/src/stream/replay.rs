@@ -11,6 +11,7 @@ use super::state::{Contained, Life, StreamState};
 use super::{Ops, Stream, Tail};
 use crate::directory::Shared;
 use crate::format::{Cursor, Operation, StreamCheckpoint};
+use crate::invariants;
 use crate::planted::Planted;
 use crate::segment::Segment;
 
@@ -180,7 +181,7 @@ impl Stream {
         at: Timestamp,
     ) -> Result<(), String> {
         let mut state = self.state.lock();
-        let contained = place < state.ops.placed_upto();
+        let contained = invariants::is_contained(state.ops.placed_upto(), place);
         if contained && !self.shared.planted(Planted::JournalReplayTwice) {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use super::state::{Life, StreamState};
 use crate::format::{SegmentCheckpoint, StreamCheckpoint};
+use crate::invariants;
 use crate::segment::SegmentName;
 
 /// A stream as of one moment, for a checkpoint.
@@ -58,6 +59,7 @@ impl StreamState {
             producers: self.contained.producers.clone(),
             hard_state: self.hard_state.clone(),
         };
+        assert!(invariants::offsets_are_ordered(&self.offsets()), "L11: offsets are in order");
         assert_eq!(self.contained.end, end, "producers are as of the end that is told");
         let (dirty, unfinished) = self.take_dirty();
         Snapshot { checkpoint, needs_round: place.map(|c| c.sequence), dirty, unfinished }

@@ -21,6 +21,7 @@ use super::{Stream, producer_batch};
 use crate::error::StreamError;
 use crate::format::names::SegmentFile;
 use crate::format::{Operation, producers_file};
+use crate::invariants;
 use crate::planted::Planted;
 use crate::producers::{ProducerLimits, ProducerTable};
 use crate::segment::{Item, SegmentName, SegmentView, Use, WalkError};
@@ -201,7 +202,7 @@ impl StreamState {
     /// Takes a cut in; answers the segments that are gone.
     pub(crate) fn cut(&mut self, cut: Cut, stale_producers: bool) -> Vec<Offset> {
         let Cut { segment, position, end, producers } = cut;
-        assert!(end >= self.log_start && end <= self.log_end, "a cut lies within the log");
+        assert!(invariants::cut_is_within(&self.offsets(), end), "a cut lies within the log");
         self.generation += 1;
         self.unwritten_bytes -= self.tail.cut(segment, position);
         let mut gone = Vec::new();

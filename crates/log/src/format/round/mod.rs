@@ -78,6 +78,7 @@ impl Round {
     ///
     /// # Errors
     /// When any byte of it is missing or not as it was written.
+    #[expect(clippy::result_large_err, reason = "once per journal, where it ends")]
     pub fn decode(bytes: &Bytes) -> Result<Self, BadRound> {
         let header = RoundHeader::decode(bytes).map_err(|error| BadRound {
             error,

@@ -196,6 +196,7 @@ fn another_number_of_entries_than_announced_is_refused() {
 }
 
 /// Replaces the payload's first entry byte by byte, with all checksums made to hold.
+#[expect(clippy::result_large_err, reason = "a test")]
 fn forge_payload(change: impl FnOnce(&mut [u8])) -> Result<Round, BadRound> {
     let mut round = small_round();
     let mut header = RoundHeader::decode(&round).unwrap();
