@@ -180,7 +180,7 @@ impl Broker {
         partition: PartitionId,
         before: Option<Offset>,
     ) -> Result<Offset, AdminError> {
-        self.find(topic, partition)?.delete_records(before)
+        self.find(topic, partition)?.delete_records(before).await
     }
 
     /// A producer identity that nobody has or will have.

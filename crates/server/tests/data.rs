@@ -127,6 +127,20 @@ async fn deleted_records_are_gone_and_say_so() {
 }
 
 #[tokio::test]
+async fn deleted_records_stay_deleted_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let flights = topic("flights");
+    let server = start_in(directory.path()).await;
+    create(server.broker(), "flights", 1, &[]).await;
+    produce(server.broker(), "flights", 0, numbered(0, 5)).await.unwrap();
+    server.broker().delete_records(&flights, PartitionId(0), None).await.unwrap();
+    drop(server);
+    let server = start_in(directory.path()).await;
+    let again = server.broker().delete_records(&flights, PartitionId(0), Some(Offset(2)));
+    assert_eq!(again.await, Ok(Offset(5)));
+}
+
+#[tokio::test]
 async fn a_deleted_topic_is_gone_and_its_name_is_free() {
     let directory = tempfile::tempdir().unwrap();
     let server = start_in(directory.path()).await;

@@ -32,11 +32,30 @@ impl Partition {
 
     /// The log stopped: nothing that waits will ever be acknowledged.
     pub(crate) fn handle_log_stopped(&self, why: &str) {
-        self.change("log stopped", |state, _| state.replica.handle_log_stopped(why));
+        self.change("log stopped", |state, _| {
+            state.stopped = Some(why.to_owned());
+            state.replica.handle_log_stopped(why);
+        });
+        self.settled.notify_waiters();
     }
 
-    /// Forgets the records below `before`, or all that may be seen.
-    pub(crate) fn delete_records(&self, before: Option<Offset>) -> Result<Offset, AdminError> {
+    /// Forgets the records below `before`, or all that may be seen, and answers once a power cut
+    /// cannot bring them back (L11).
+    pub(crate) async fn delete_records(
+        &self,
+        before: Option<Offset>,
+    ) -> Result<Offset, AdminError> {
+        let start = self.move_start(before)?;
+        let patience = self.state.lock().replica.config().ack_wait_max;
+        let late = || {
+            let why = format!("the new start {start} was not durable within {patience:?}");
+            Err(AdminError::NoAnswer { why })
+        };
+        let durable = tokio::time::timeout(patience, self.start_is_durable(start)).await;
+        durable.unwrap_or_else(|_| late()).map(|()| start)
+    }
+
+    fn move_start(&self, before: Option<Offset>) -> Result<Offset, AdminError> {
         let moved = self.change("delete records", |state, stream| {
             if let Some(closed) = &state.closed {
                 return Err(AdminError::Lookup(self.lookup_error(closed)));
@@ -47,6 +66,28 @@ impl Partition {
         moved.unwrap_or_else(|| {
             Err(AdminError::NoAnswer { why: "the partition panicked and was rebuilt".to_owned() })
         })
+    }
+
+    async fn start_is_durable(&self, start: Offset) -> Result<(), AdminError> {
+        loop {
+            let mut settled = std::pin::pin!(self.settled.notified());
+            // Before looking, so that what settles in between is not missed.
+            settled.as_mut().enable();
+            if self.stream.offsets().durable_start >= start {
+                return Ok(());
+            }
+            let (closed, stopped) = {
+                let state = self.state.lock();
+                (state.closed.clone(), state.stopped.clone())
+            };
+            if let Some(closed) = closed {
+                return Err(AdminError::Lookup(self.lookup_error(&closed)));
+            }
+            if let Some(why) = stopped {
+                return Err(AdminError::NoAnswer { why });
+            }
+            settled.await;
+        }
     }
 
     /// Stops serving for good: whoever waits is told, whoever is parked is woken.
@@ -73,6 +114,7 @@ impl Partition {
             completions.refuse_all(&mut state.waiting, &error);
         }
         self.finish(completions);
+        self.settled.notify_waiters();
     }
 
     /// The log below, for whoever deletes it.

@@ -50,6 +50,8 @@ pub(crate) struct Partition {
     state: Mutex<State>,
     /// Told once per advance of the high watermark, and when the partition closes.
     advanced: Notify,
+    /// Told when something of the log became durable, for who waits for more than an append.
+    settled: Notify,
 }
 
 impl Partition {
@@ -62,7 +64,7 @@ impl Partition {
     ) -> Self {
         let id = stream.id();
         let state = Mutex::new(State::new(config, &stream));
-        Self { topic, id, stream, around, state, advanced: Notify::new() }
+        Self { topic, id, stream, around, state, advanced: Notify::new(), settled: Notify::new() }
     }
 
     pub(crate) fn id(&self) -> StreamId {
@@ -92,6 +94,7 @@ impl Partition {
     /// The log counts up to `end`. Runs on a storage thread.
     pub(crate) fn handle_durable(&self, end: Offset) {
         self.change("durable end", |state, _| state.replica.handle_durable(end));
+        self.settled.notify_waiters();
     }
 
     /// Leads from now on, in this epoch.

@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) replica: Replica,
     pub(super) waiting: Waiting,
     pub(super) closed: Option<Closed>,
+    /// Why the log takes nothing any more, when it does not.
+    pub(super) stopped: Option<String>,
 }
 
 /// Producers that wait, by ticket. Answers come nearly in order, so that the front is nearly always
@@ -50,7 +52,7 @@ pub(super) struct Completions {
 impl State {
     pub(super) fn new(config: ReplicaConfig, stream: &Arc<Stream>) -> Self {
         let replica = Replica::new(config, stream);
-        Self { replica, waiting: Waiting::default(), closed: None }
+        Self { replica, waiting: Waiting::default(), closed: None, stopped: None }
     }
 
     /// Takes what the replica wants done.

@@ -172,6 +172,18 @@ async fn who_waits_too_long_is_told_that_nobody_knows() {
     assert!(matches!(ack.await, Err(ProduceError::Lost { .. })));
 }
 
+#[tokio::test]
+async fn a_deletion_is_answered_when_a_power_cut_cannot_undo_it() {
+    let bench = Bench::new(Durability::Fsync);
+    let _ack = bench.partition.produce(batch(3), Acks::All);
+    bench.make_durable();
+    let mut deletion = std::pin::pin!(bench.partition.delete_records(Some(Offset(3))));
+    assert!(futures::poll!(deletion.as_mut()).is_pending());
+    bench.make_durable();
+    assert_eq!(deletion.await, Ok(Offset(3)));
+    assert_eq!(bench.partition.delete_records(Some(Offset(1))).await, Ok(Offset(3)));
+}
+
 #[test]
 fn an_idle_partition_is_small() {
     let partition = size_of::<Partition>() + size_of::<ottla_log::Stream>();
