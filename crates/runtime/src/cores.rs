@@ -60,8 +60,8 @@ impl Cores {
         Tasks::dealt(Dealer::new(self.handles.clone()), shutdown)
     }
 
-    /// Ends the runtimes, and with them every task still on them, and waits for their threads. Must
-    /// not be called from one of them.
+    /// Ends the runtimes, and with them every task still on them, and waits for their threads; but
+    /// for the caller's own, when it is called from one of them.
     pub fn stop(mut self) {
         self.end.request();
         for thread in self.threads.drain(..) {

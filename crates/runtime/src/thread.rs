@@ -41,7 +41,11 @@ impl Thread {
     }
 
     /// Waits until the thread has ended. Whether it ended well: a panic is said and answered `false`.
+    /// A thread does not wait for itself.
     pub fn join(self) -> bool {
+        if self.handle.thread().id() == std::thread::current().id() {
+            return true;
+        }
         let ended = self.handle.join();
         if ended.is_err() {
             tracing::error!(thread = self.name, "a thread ended with a panic");

@@ -169,8 +169,8 @@ impl Drop for RunningServer {
             self.tasks.shutdown().request();
             self.broker.stop();
             core.storage.stop();
-            // The cores end by themselves: the caller may be on one of them.
-            drop(core.cores);
+            // What still holds the log goes with them, so that the directory is free for the next.
+            core.cores.stop();
         }
     }
 }
