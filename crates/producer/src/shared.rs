@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     /// A batch was filled: the next call lets others run first, the driver above all. Otherwise a
     /// loop of sends on a runtime of one thread would never let anything leave.
     pub(crate) give_way: AtomicBool,
+    /// In boxes, in which they go on into a batch: a builder itself has some KiB to move.
+    #[allow(clippy::vec_box)]
     builders: Mutex<Vec<Box<BatchBuilder>>>,
     attention: Mutex<Vec<LineId>>,
     /// Nothing once the driver has ended.
