@@ -28,22 +28,22 @@ fn the_first_batch_goes_alone() {
     check(
         script,
         expect![[r#"
-                0 connect
-                0 ask producer id
-                0 send batch=0 epoch=0 sequence=0 connection=0
-                0 delivered batch=0 offset=0
-                0 send batch=1 epoch=0 sequence=10 connection=0
-                0 send batch=2 epoch=0 sequence=20 connection=0
-                0 send batch=3 epoch=0 sequence=30 connection=0
-                0 send batch=4 epoch=0 sequence=40 connection=0
-                0 send batch=5 epoch=0 sequence=50 connection=0
-                0 delivered batch=1 offset=10
-                0 send batch=6 epoch=0 sequence=60 connection=0
-                0 delivered batch=2 offset=20
-                0 delivered batch=3 offset=30
-                0 delivered batch=4 offset=40
-                0 delivered batch=5 offset=50
-                0 delivered batch=6 offset=60
+            0 ms: connect
+            0 ms: ask producer id
+            0 ms: send batch=0 epoch=0 sequence=0 connection=0
+            0 ms: delivered batch=0 offset=0
+            0 ms: send batch=1 epoch=0 sequence=10 connection=0
+            0 ms: send batch=2 epoch=0 sequence=20 connection=0
+            0 ms: send batch=3 epoch=0 sequence=30 connection=0
+            0 ms: send batch=4 epoch=0 sequence=40 connection=0
+            0 ms: send batch=5 epoch=0 sequence=50 connection=0
+            0 ms: delivered batch=1 offset=10
+            0 ms: send batch=6 epoch=0 sequence=60 connection=0
+            0 ms: delivered batch=2 offset=20
+            0 ms: delivered batch=3 offset=30
+            0 ms: delivered batch=4 offset=40
+            0 ms: delivered batch=5 offset=50
+            0 ms: delivered batch=6 offset=60
         "#]],
     );
 }
@@ -61,17 +61,17 @@ fn a_lost_answer_is_asked_for_again_under_the_same_number() {
     check(
         script,
         expect![[r#"
-                0 connect
-                0 ask producer id
-                0 send batch=0 epoch=0 sequence=0 connection=0
-                0 delivered batch=0 offset=0
-                0 send batch=1 epoch=0 sequence=10 connection=0
-                0 send batch=2 epoch=0 sequence=20 connection=0
-               10 connect
-               10 send batch=1 epoch=0 sequence=10 connection=1
-               20 delivered batch=1 offset=10 duplicate
-               20 send batch=2 epoch=0 sequence=20 connection=1
-               20 delivered batch=2 offset=20 duplicate
+            0 ms: connect
+            0 ms: ask producer id
+            0 ms: send batch=0 epoch=0 sequence=0 connection=0
+            0 ms: delivered batch=0 offset=0
+            0 ms: send batch=1 epoch=0 sequence=10 connection=0
+            0 ms: send batch=2 epoch=0 sequence=20 connection=0
+            10 ms: connect
+            10 ms: send batch=1 epoch=0 sequence=10 connection=1
+            20 ms: delivered batch=1 offset=10 duplicate
+            20 ms: send batch=2 epoch=0 sequence=20 connection=1
+            20 ms: delivered batch=2 offset=20 duplicate
         "#]],
     );
 }
@@ -90,18 +90,18 @@ fn a_refusal_for_good_raises_the_epoch_for_those_behind() {
     check(
         script,
         expect![[r#"
-                0 connect
-                0 ask producer id
-                0 send batch=0 epoch=0 sequence=0 connection=0
-                0 delivered batch=0 offset=0
-                0 send batch=1 epoch=0 sequence=10 connection=0
-                0 send batch=2 epoch=0 sequence=20 connection=0
-                0 send batch=3 epoch=0 sequence=30 connection=0
-                0 failed batch=1 outcome=did_not_happen
-                0 send batch=2 epoch=1 sequence=0 connection=0
-                0 delivered batch=2 offset=10
-                0 send batch=3 epoch=1 sequence=10 connection=0
-                0 delivered batch=3 offset=20
+            0 ms: connect
+            0 ms: ask producer id
+            0 ms: send batch=0 epoch=0 sequence=0 connection=0
+            0 ms: delivered batch=0 offset=0
+            0 ms: send batch=1 epoch=0 sequence=10 connection=0
+            0 ms: send batch=2 epoch=0 sequence=20 connection=0
+            0 ms: send batch=3 epoch=0 sequence=30 connection=0
+            0 ms: failed batch=1 outcome=did_not_happen
+            0 ms: send batch=2 epoch=1 sequence=0 connection=0
+            0 ms: delivered batch=2 offset=10
+            0 ms: send batch=3 epoch=1 sequence=10 connection=0
+            0 ms: delivered batch=3 offset=20
         "#]],
     );
 }
@@ -121,19 +121,19 @@ fn what_a_crash_made_the_broker_forget_is_renumbered() {
     check(
         script,
         expect![[r#"
-                0 connect
-                0 ask producer id
-                0 send batch=0 epoch=0 sequence=0 connection=0
-                0 delivered batch=0 offset=0
-                0 send batch=1 epoch=0 sequence=10 connection=0
-                0 delivered batch=1 offset=10
-                0 send batch=2 epoch=0 sequence=20 connection=0
-                0 delivered batch=2 offset=20
-                0 send batch=3 epoch=0 sequence=30 connection=0
-               10 connect
-               10 send batch=3 epoch=0 sequence=30 connection=1
-               20 send batch=3 epoch=1 sequence=0 connection=1
-               20 delivered batch=3 offset=20
+            0 ms: connect
+            0 ms: ask producer id
+            0 ms: send batch=0 epoch=0 sequence=0 connection=0
+            0 ms: delivered batch=0 offset=0
+            0 ms: send batch=1 epoch=0 sequence=10 connection=0
+            0 ms: delivered batch=1 offset=10
+            0 ms: send batch=2 epoch=0 sequence=20 connection=0
+            0 ms: delivered batch=2 offset=20
+            0 ms: send batch=3 epoch=0 sequence=30 connection=0
+            10 ms: connect
+            10 ms: send batch=3 epoch=0 sequence=30 connection=1
+            20 ms: send batch=3 epoch=1 sequence=0 connection=1
+            20 ms: delivered batch=3 offset=20
         "#]],
     );
 }
@@ -155,16 +155,16 @@ fn regression_an_idle_line_is_careful_with_a_new_connection() {
     check(
         script,
         expect![[r#"
-                0 connect
-                0 ask producer id
-                0 send batch=0 epoch=0 sequence=0 connection=0
-                0 delivered batch=0 offset=0
-               10 connect
-               10 send batch=1 epoch=0 sequence=10 connection=1
-               63 send batch=1 epoch=0 sequence=10 connection=1
-               70 delivered batch=1 offset=0
-               70 send batch=2 epoch=0 sequence=20 connection=1
-               70 delivered batch=2 offset=10
+            0 ms: connect
+            0 ms: ask producer id
+            0 ms: send batch=0 epoch=0 sequence=0 connection=0
+            0 ms: delivered batch=0 offset=0
+            10 ms: connect
+            10 ms: send batch=1 epoch=0 sequence=10 connection=1
+            63 ms: send batch=1 epoch=0 sequence=10 connection=1
+            70 ms: delivered batch=1 offset=0
+            70 ms: send batch=2 epoch=0 sequence=20 connection=1
+            70 ms: delivered batch=2 offset=10
         "#]],
     );
 }
@@ -185,20 +185,20 @@ fn regression_what_is_lost_behind_a_refused_batch_is_given_up() {
     check(
         script,
         expect![[r#"
-                0 connect
-                0 ask producer id
-                0 send batch=0 epoch=0 sequence=0 connection=0
-                0 delivered batch=0 offset=0
-                0 send batch=1 epoch=0 sequence=10 connection=0
-                0 send batch=2 epoch=0 sequence=20 connection=0
-                0 send batch=3 epoch=0 sequence=30 connection=0
-                0 send batch=4 epoch=0 sequence=40 connection=0
-                0 failed batch=1 outcome=did_not_happen
-                0 failed batch=3 outcome=unknown
-                0 failed batch=4 outcome=unknown
-               10 connect
-               10 send batch=2 epoch=1 sequence=0 connection=1
-               20 delivered batch=2 offset=0
+            0 ms: connect
+            0 ms: ask producer id
+            0 ms: send batch=0 epoch=0 sequence=0 connection=0
+            0 ms: delivered batch=0 offset=0
+            0 ms: send batch=1 epoch=0 sequence=10 connection=0
+            0 ms: send batch=2 epoch=0 sequence=20 connection=0
+            0 ms: send batch=3 epoch=0 sequence=30 connection=0
+            0 ms: send batch=4 epoch=0 sequence=40 connection=0
+            0 ms: failed batch=1 outcome=did_not_happen
+            0 ms: failed batch=3 outcome=unknown
+            0 ms: failed batch=4 outcome=unknown
+            10 ms: connect
+            10 ms: send batch=2 epoch=1 sequence=0 connection=1
+            20 ms: delivered batch=2 offset=0
         "#]],
     );
 }

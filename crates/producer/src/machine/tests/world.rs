@@ -338,7 +338,7 @@ impl World {
             Effect::AskRoutes(_) => "ask routes".to_owned(),
             Effect::AskProducerId => "ask producer id".to_owned(),
         };
-        self.trace.push(format!("{at:>5} {line}"));
+        self.trace.push(format!("{at} ms: {line}"));
     }
 
     pub(crate) fn take_trace(&mut self) -> String {
