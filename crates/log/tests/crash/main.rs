@@ -38,7 +38,7 @@ fn seeds() -> RangeInclusive<u64> {
 fn expect_none(tally: &Tally) {
     let Tally { operations, images, recovery_images, fault_runs, violations } = tally;
     println!(
-        "figure: {operations} operations, {images} images, {recovery_images} of recoveries, \
+        "\nfigure: {operations} operations, {images} images, {recovery_images} of recoveries, \
          {fault_runs} runs with a fault, {} violations",
         violations.len()
     );
