@@ -320,7 +320,7 @@ fn run_script(seed: u64, steps: usize) -> (RecordingStorage, Vec<Image>) {
     make_dirs(&storage, "d/e").expect("it makes them");
     let mut rng = Rng::from_number(seed);
     let mut seen = Vec::new();
-    let visible = |storage: &RecordingStorage| storage.with_disk(|disk| disk_image(disk));
+    let visible = |storage: &RecordingStorage| storage.with_disk(disk_image);
     seen.resize(storage.position(), visible(&storage));
     for _ in 0..steps {
         let dir = ["", "d", "d/e"][rng.below(3) as usize];

@@ -267,9 +267,9 @@ fn append_to_all(directory: &LogDirectory) -> Result<Vec<(StreamId, ottla_model:
 
 /// Steps until nothing is left to do.
 fn settle(directory: &LogDirectory) -> Result<(), String> {
-    let step = |lane: Lane| directory.step(lane, Timestamp(5_600_000)).worked;
     for _ in 0..STEPS_MAX {
-        if !Lane::ALL.into_iter().fold(false, |worked, lane| step(lane) || worked) {
+        let steps = Lane::ALL.map(|lane| directory.step(lane, Timestamp(5_600_000)));
+        if !steps.iter().any(|step| step.worked) {
             return Ok(());
         }
     }
