@@ -35,13 +35,11 @@ fn values() -> Vec<Vec<u8>> {
 }
 
 fn fill(builder: &mut BatchBuilder, values: &[Vec<u8>], batch_bytes: usize) -> u64 {
-    let mut records = 0;
-    for value in values.iter().cycle() {
+    for (records, value) in (0_u64..).zip(values.iter().cycle()) {
         let timestamp = Timestamp(1_700_000_000_000 + records as i64);
         if builder.push(timestamp, None, Some(value), NO_HEADERS) > batch_bytes - 200 {
             return records;
         }
-        records += 1;
     }
     unreachable!("the values go round")
 }

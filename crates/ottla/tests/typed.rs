@@ -126,6 +126,12 @@ fn mistakes_get_a_sentence() {
         ottla: topic `flights` has 1 partition, and 1 is not more; partitions can be added, never taken away
     "#]],
     );
+}
+
+#[test]
+fn mistakes_on_the_command_line_get_a_sentence() {
+    let broker = Broker::start();
+    broker.run(&["topic", "create", "flights"]);
     says(
         &broker.run(&["consume", "flights", "--format", "%q"]),
         2,

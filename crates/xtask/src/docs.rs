@@ -88,7 +88,7 @@ fn documents(root: &Path) -> Vec<PathBuf> {
                     open.push(path);
                 }
             } else if path.extension().is_some_and(|e| kinds.iter().any(|k| e == *k))
-                || path.parent().is_some_and(|p| p.ends_with(".ci"))
+                || path.parent().and_then(Path::file_name).is_some_and(|name| name == ".ci")
             {
                 files.push(path);
             }
