@@ -235,3 +235,25 @@ fn a_moved_start_is_durable_after_a_round() {
     assert_eq!(step.durable, [(stream_id(1), Offset(10))]);
     assert_eq!(stream.offsets().durable_start, Offset(4));
 }
+
+/// regression: the newest journal file was removed by hand; what was acknowledged in it was gone
+/// without a word, and its offsets were given again.
+#[test]
+fn a_journal_file_that_is_missing_is_damage() {
+    let mut house = House::with(|settings| {
+        settings.journal_bytes_start = 16 * 1024;
+        settings.fill_bytes_min = u64::MAX;
+    });
+    let stream = house.create(1, StreamSettings::default());
+    for at in 0..60 {
+        stream.append(batch(at, 1, 900), Timestamp(at)).unwrap();
+        house.log().step(Lane::Journal, Timestamp(at));
+    }
+    drop(stream);
+    let newest = house.journal_files().pop().expect("there are several");
+    house.kill();
+    house.remove_file(&format!("journal/{newest}"));
+    let report = house.reopen_killed();
+    assert_eq!(report.damaged.len(), 1, "{report:?}");
+    assert!(house.stream(1).is_damaged());
+}

@@ -30,7 +30,8 @@ const WINDOW_BYTES: u64 = 4 * 1024 * 1024;
 pub(super) struct Journal {
     /// Files there are.
     pub(super) files: usize,
-    /// Files that are too short to hold anything, which none of ours ever was.
+    /// Files that are too short to hold anything, which none of ours ever was, or that are missing
+    /// though the one before says that the journal goes on there.
     pub(super) emptied: Vec<u32>,
     /// Names in the directory that are none of ours.
     pub(super) strays: Vec<String>,
@@ -80,6 +81,8 @@ pub(super) fn read(
     let first = place.sequence;
     let mut journal = Journal { next_sequence: first, ..Journal::default() };
     let mut seen: BTreeMap<u64, Sighting> = BTreeMap::new();
+    let mut numbers = Vec::new();
+    let mut goes_on = Vec::new();
     for entry in list(storage)? {
         let Some(number) = parse_journal_file(&entry.name).filter(|_| !entry.is_dir) else {
             if entry.name != IN_THE_MAKING {
@@ -88,6 +91,7 @@ pub(super) fn read(
             continue;
         };
         journal.files += 1;
+        numbers.push(number);
         if entry.bytes < BLOCK_BYTES && number >= place.file {
             journal.emptied.push(number);
         }
@@ -95,10 +99,19 @@ pub(super) fn read(
             .open(&journal_path(number), OpenMode::READ)
             .and_then(|file| search(&*file, directory, number, first));
         match sightings {
-            Ok(sightings) => sightings.into_iter().for_each(|sighting| meet(&mut seen, sighting)),
+            Ok(sightings) => {
+                // A round without entries says that the journal goes on in the next file.
+                let (marks, rounds): (Vec<_>, Vec<_>) =
+                    sightings.into_iter().partition(|sighting| sighting.header.entry_count == 0);
+                rounds.into_iter().for_each(|sighting| meet(&mut seen, sighting));
+                if !marks.is_empty() && number >= place.file {
+                    goes_on.push(number + 1);
+                }
+            }
             Err(error) => journal.unreadable.push((journal_path(number), error.to_string())),
         }
     }
+    journal.emptied.extend(goes_on.into_iter().filter(|number| !numbers.contains(number)));
     journal.line_up(seen);
     Ok(journal)
 }

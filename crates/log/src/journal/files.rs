@@ -50,6 +50,12 @@ impl JournalFiles {
         Some(self.free.swap_remove(at))
     }
 
+    /// Takes the free file of this number: one that was made for a rotation that never came.
+    pub(crate) fn take_numbered(&mut self, number: u32) -> Option<JournalFile> {
+        let at = self.free.iter().position(|file| file.number == number)?;
+        Some(self.free.swap_remove(at))
+    }
+
     /// Takes any free file.
     pub(crate) fn take_any_free(&mut self) -> Option<JournalFile> {
         self.free.pop()

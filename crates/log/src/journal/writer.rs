@@ -193,9 +193,11 @@ impl Writer {
         bytes: u64,
         sequence: u64,
     ) -> Result<bool, Offline> {
-        if self.position + bytes <= self.file.bytes {
+        // The last block is kept for the mark that the journal goes on elsewhere.
+        if self.position + bytes + BLOCK_BYTES <= self.file.bytes {
             return Ok(true);
         }
+        let bytes = bytes + BLOCK_BYTES;
         let next = match self.next_file(shared, files, bytes) {
             Ok(next) => next,
             Err(error) => return shared.judge("making a journal file", Err(error)).map(|_| false),
@@ -204,12 +206,37 @@ impl Writer {
             files.lock().blocked = true;
             return Ok(false);
         };
+        if let Err(error) = self.write_continuation(shared, sequence) {
+            return Err(shared.health.fail(format!("ending a journal file failed: {error}")));
+        }
         self.file = JournalFile { number, bytes: length, first: sequence };
         self.position = 0;
         self.handle = handle;
         files.lock().rotate_to(self.file);
         shared.queues.bell(crate::directory::Lane::Background).ring();
         Ok(true)
+    }
+
+    /// Says at the end of a file that the journal goes on in the next one: a round without entries,
+    /// under the number of the round that comes first there.
+    ///
+    /// SUBTLE: it is durable before anything in the next file counts, and after that file's name is. So a
+    /// next file that is not there when the mark is was removed, and what was acknowledged with it is
+    /// lost: without the mark that would look like the end of the journal.
+    fn write_continuation(&mut self, shared: &Shared, sequence: u64) -> storage::Result<()> {
+        let builder = RoundBuilder::new();
+        let stamp = RoundStamp {
+            directory: shared.identity.directory,
+            incarnation: shared.identity.incarnation,
+            sequence,
+            durable_mark: self.durable,
+            file: self.file.number,
+            position: self.position,
+            written_at: Timestamp(0),
+        };
+        self.buffer.resize(usize::try_from(builder.round_bytes()).expect("one block"));
+        builder.encode(stamp, &mut self.buffer);
+        self.handle.write_at(self.position, &self.buffer)
     }
 
     /// A file for rounds of `bytes`: a free one under a new name, or a new one.
@@ -223,6 +250,15 @@ impl Writer {
             files.lock().release_oldest();
         }
         let number = files.lock().next_number();
+        let unused = files.lock().take_numbered(number);
+        if let Some(unused) = unused {
+            if unused.bytes >= bytes {
+                self.storage.sync_dir(JOURNAL_DIR)?;
+                let handle = open_for_rounds(&*self.storage, number)?;
+                return Ok(Some((number, unused.bytes, handle)));
+            }
+            self.storage.remove_file(&journal_path(number))?;
+        }
         let free = files.lock().take_free(bytes);
         if let Some(free) = free {
             let renamed = self.rename(free.number, number);

@@ -81,6 +81,8 @@ pub(crate) struct Chain<'a> {
     /// The first round of each file that was entered.
     entered: Vec<JournalFile>,
     window: (Position, Bytes),
+    /// Whether nothing that comes can be told.
+    ended: bool,
     /// Bytes of the rounds that were read.
     pub(crate) bytes: u64,
 }
@@ -126,6 +128,7 @@ impl<'a> Chain<'a> {
             incarnation_max: identity.incarnation,
             entered: vec![JournalFile { number, bytes, first: place.sequence }],
             window: (start, Bytes::new()),
+            ended: false,
             bytes: 0,
         })
     }
@@ -142,8 +145,12 @@ impl<'a> Chain<'a> {
 
     /// What comes next.
     pub(crate) fn next(&mut self) -> storage::Result<Found> {
+        if self.ended {
+            return Ok(Found::End);
+        }
         let here = self.round_at(self.place)?;
         let mut bad = match here {
+            Ok(round) if round.header.entry_count == 0 => return self.go_on(),
             Ok(round) => return Ok(self.accept(self.place, round)),
             Err(bad) => bad,
         };
@@ -163,6 +170,35 @@ impl<'a> Chain<'a> {
             return Ok(Found::Damage(damage));
         }
         self.look_ahead(bad)
+    }
+
+    /// The journal goes on in the file of the next number, which was there before this was said.
+    fn go_on(&mut self) -> storage::Result<Found> {
+        let number = self.files[self.place.file].0 + 1;
+        let next = Position { file: self.place.file + 1, at: 0 };
+        match self.files.get(next.file).copied() {
+            Some((found, bytes)) if found == number && bytes >= BLOCK_BYTES => {
+                self.entered.push(JournalFile { number, bytes, first: self.expected });
+                self.place = next;
+                return self.next();
+            }
+            Some((found, _)) if found == number => {
+                if let Some(damage) = self.take_empty_file() {
+                    self.ended = true;
+                    return Ok(Found::Damage(damage));
+                }
+            }
+            _ => {}
+        }
+        let why = crate::format::FormatError::Invalid { what: "journal", why: "a file is missing" };
+        let missing = BadRound { error: why, header: None, streams: None };
+        if let Found::Damage(damage) = self.look_ahead(missing)? {
+            return Ok(Found::Damage(damage));
+        }
+        self.ended = true;
+        let what = format!("journal file {number} is missing, and was in use");
+        let (sequence, last) = (self.expected, u64::MAX - 1);
+        Ok(Found::Damage(Damage { sequence, last, streams: None, what }))
     }
 
     /// A file that holds nothing was emptied: it had its length before it had its name. Whatever was

@@ -72,6 +72,20 @@ impl House {
         panic!("the work never ends");
     }
 
+    pub(crate) fn kill(&mut self) {
+        self.log = None;
+    }
+
+    /// The names of the journal's files, oldest first.
+    pub(crate) fn journal_files(&self) -> Vec<String> {
+        let entries = self.storage.list("journal").expect("it lists");
+        entries.into_iter().map(|entry| entry.name).filter(|name| name != "new").collect()
+    }
+
+    pub(crate) fn remove_file(&self, path: &str) {
+        self.storage.remove_file(path).expect("it is there");
+    }
+
     pub(crate) fn reopen_killed(&mut self) -> RecoveryReport {
         self.log = None;
         self.open()
