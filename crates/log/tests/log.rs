@@ -257,3 +257,31 @@ fn a_journal_file_that_is_missing_is_damage() {
     assert_eq!(report.damaged.len(), 1, "{report:?}");
     assert!(house.stream(1).is_damaged());
 }
+
+/// regression: a typo in `--data-dir` beside the right `--journal-dir` made a new pair over the other
+/// directory's journal, and what was acknowledged in it was gone.
+#[test]
+fn a_journal_in_use_is_never_made_over() {
+    use ottla_log::storage::{MemoryStorage, Storage};
+    use ottla_log::{LogDirectory, LogSettings, OpenError};
+    use std::sync::Arc;
+
+    let memory = || -> Arc<dyn Storage> { Arc::new(MemoryStorage::new()) };
+    let open = |data: &Arc<dyn Storage>, journal: &Arc<dyn Storage>| {
+        let settings = LogSettings { journal_bytes_start: 65536, ..LogSettings::default() };
+        LogDirectory::open(Arc::clone(data), Arc::clone(journal), settings, support::context())
+    };
+    let (data, journal, typo) = (memory(), memory(), memory());
+    let (log, report) = open(&data, &journal).unwrap();
+    assert!(report.created);
+    log.create_stream(stream_id(1), StreamSettings::default()).unwrap();
+    log.step(Lane::Journal, Timestamp(0));
+    drop(log);
+    assert!(matches!(open(&typo, &journal), Err(OpenError::Foreign { .. })));
+    assert!(matches!(open(&journal, &journal), Err(OpenError::Foreign { .. })));
+    assert!(matches!(open(&data, &data), Err(OpenError::Foreign { .. })));
+    assert!(matches!(open(&data, &typo), Err(OpenError::Foreign { .. })));
+    // And nothing of it was touched.
+    let (log, report) = open(&data, &journal).unwrap();
+    assert!(!report.created && log.streams() == [stream_id(1)]);
+}

@@ -15,12 +15,15 @@ use crate::error::OpenError;
 use crate::format::names::{
     CHECKPOINT, CHECKPOINT_OLD, JOURNAL_DIR, LOCK, STREAMS_DIR, SUPERBLOCK,
 };
-use crate::format::{Checkpoint, DirectoryRole, JournalPlace, Superblock};
+use crate::format::round::ROUND_HEADER_BYTES;
+use crate::format::{Checkpoint, DirectoryRole, JournalPlace, RoundHeader, Superblock};
 use crate::journal::{Journal, JournalFile, JournalFiles, Writer, WriterStart, make_journal_file};
 use crate::planted::Planted;
 use crate::recovery::{self, JournalEnd, journal_files};
 use crate::segment::SegmentFiles;
-use crate::storage::{Storage, StorageError, StorageLock, make_dirs, read_whole, replace_whole};
+use crate::storage::{
+    OpenMode, Storage, StorageError, StorageLock, make_dirs, read_whole, replace_whole,
+};
 
 /// Largest superblock that is read.
 const SUPERBLOCK_BYTES_MAX: u64 = 4096;
@@ -133,17 +136,49 @@ fn make(
     Ok(superblock)
 }
 
-/// A directory without a superblock is new, unless it holds what only one in use can hold.
+/// A directory without a superblock is new, unless it holds what only one in use can hold. Nothing is
+/// ever made over the remains of another.
+///
+/// SUBTLE: making a pair writes the journal's superblock first, and may end there. Such a half was never
+/// opened, which its incarnation says, and can be made anew.
 fn refuse_remains(halves: &Halves) -> Result<(), OpenError> {
+    let twin = if halves.are_one() { None } else { read_superblock(&*halves.journal)? };
+    if let Some(twin) = twin.filter(|twin| twin.incarnation > 0) {
+        let (directory, broker) = (twin.directory, twin.broker);
+        return Err(foreign(
+            format!(
+                "the journal directory belongs to data directory {directory} of broker {broker}"
+            ),
+            "give the --data-dir that it was made with, or an empty --journal-dir",
+        ));
+    }
     let streams = match halves.data.list(STREAMS_DIR) {
         Err(StorageError::NotFound { .. }) => Vec::new(),
         other => other?,
     };
-    if streams.is_empty() {
+    let what = if !streams.is_empty() {
+        "streams"
+    } else if holds_rounds(&*halves.journal)? {
+        "a journal that was written to"
+    } else {
         return Ok(());
+    };
+    Err(OpenError::Damaged {
+        what: format!("the directory holds {what}, and its superblock is missing"),
+    })
+}
+
+/// Whether a journal file begins with a round: one that was only made begins with zeros.
+fn holds_rounds(storage: &dyn Storage) -> Result<bool, OpenError> {
+    for (number, _) in journal_files(storage)? {
+        let file = storage.open(&crate::format::names::journal_path(number), OpenMode::READ)?;
+        let mut head = [0; ROUND_HEADER_BYTES];
+        let got = file.read_at(0, &mut head)?;
+        if RoundHeader::decode(&head[..got]).is_ok() {
+            return Ok(true);
+        }
     }
-    let what = "the directory holds streams, and its superblock is missing".to_owned();
-    Err(OpenError::Damaged { what })
+    Ok(false)
 }
 
 /// Writes the superblocks of both halves, the journal's first.
@@ -323,7 +358,7 @@ fn begin_run(
 fn sync_journal(halves: &Halves, end: &JournalEnd) -> Result<(), OpenError> {
     for file in &end.live {
         let path = crate::format::names::journal_path(file.number);
-        halves.journal.open(&path, crate::storage::OpenMode::READ_WRITE)?.sync()?;
+        halves.journal.open(&path, OpenMode::READ_WRITE)?.sync()?;
     }
     Ok(())
 }
