@@ -135,16 +135,25 @@ fn walk_relaxed(
     rebuild.begin(base);
     let reader = content.reader(at, storage);
     let mut batches = Batches::new(&reader, base, bytes);
-    let stopped = batches.run(|header, position| {
+    let mut take = |header: &BatchHeader, position| {
         walked.take(content, header);
         rebuild.batch(header, position);
-    });
-    let (position, offset, path) = (batches.position, batches.next, reader.path);
-    rebuild.end(true);
-    if let Err(what) = stopped {
-        let bad = Bad { path, position, offset, what };
-        if position < known { walked.bad.push(bad) } else { walked.torn = Some(bad) }
+    };
+    let mut stopped = batches.run(&mut take);
+    let mut bad = Vec::new();
+    if batches.position < known {
+        // What the checkpoint knows of is there as far as it goes, bad or not; the tail begins behind.
+        let (position, offset) = (batches.position, batches.next);
+        let path = batches.reader.path.clone();
+        let what = std::mem::replace(&mut stopped, Ok(())).err().unwrap_or_default();
+        bad.push(Bad { path, position, offset, what });
+        (batches.position, batches.next) = (known, content.end);
+        stopped = batches.run(|header, _| walked.take(content, header));
     }
+    let (position, offset, path) = (batches.position, batches.next, reader.path);
+    rebuild.end(bad.is_empty());
+    walked.bad.append(&mut bad);
+    walked.torn = stopped.err().map(|what| Bad { path, position, offset, what });
     content.segments[at].cut(position);
     content.segments[at].in_file = position;
     content.end = offset;
