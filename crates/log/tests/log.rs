@@ -285,3 +285,24 @@ fn a_journal_in_use_is_never_made_over() {
     let (log, report) = open(&data, &journal).unwrap();
     assert!(!report.created && log.streams() == [stream_id(1)]);
 }
+
+/// regression: two journal files had each other's names, and everything in them was gone without a
+/// word.
+#[test]
+fn journal_files_that_were_exchanged_are_damage() {
+    let mut house = House::with(|settings| {
+        settings.journal_bytes_start = 16 * 1024;
+        settings.fill_bytes_min = u64::MAX;
+    });
+    let stream = house.create(1, StreamSettings::default());
+    for at in 0..60 {
+        stream.append(batch(at, 1, 900), Timestamp(at)).unwrap();
+        house.log().step(Lane::Journal, Timestamp(at));
+    }
+    drop(stream);
+    house.kill();
+    let files = house.journal_files();
+    house.exchange(&format!("journal/{}", files[0]), &format!("journal/{}", files[1]));
+    let report = house.reopen_killed();
+    assert!(!report.damaged.is_empty() || report.unnamed_loss, "{report:?}");
+}

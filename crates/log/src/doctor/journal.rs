@@ -31,7 +31,7 @@ pub(super) struct Journal {
     /// Files there are.
     pub(super) files: usize,
     /// Files that are too short to hold anything, which none of ours ever was, or that are missing
-    /// though the one before says that the journal goes on there.
+    /// though the one before says that the journal goes on there, or hold what belongs to another.
     pub(super) emptied: Vec<u32>,
     /// Names in the directory that are none of ours.
     pub(super) strays: Vec<String>,
@@ -95,9 +95,13 @@ pub(super) fn read(
         if entry.bytes < BLOCK_BYTES && number >= place.file {
             journal.emptied.push(number);
         }
+        let mut misplaced = false;
         let sightings = storage
             .open(&journal_path(number), OpenMode::READ)
-            .and_then(|file| search(&*file, directory, number, first));
+            .and_then(|file| search(&*file, directory, number, first, &mut misplaced));
+        if misplaced && number >= place.file {
+            journal.emptied.push(number);
+        }
         match sightings {
             Ok(sightings) => {
                 // A round without entries says that the journal goes on in the next file.
@@ -133,12 +137,14 @@ fn meet(seen: &mut BTreeMap<u64, Sighting>, sighting: Sighting) {
     }
 }
 
-/// Every round of this directory that lies in a file where it says it does.
+/// Every round of this directory that lies in a file where it says it does; and whether one that is
+/// needed says that it belongs elsewhere.
 fn search(
     file: &dyn StorageFile,
     directory: DirectoryId,
     number: u32,
     first: u64,
+    misplaced: &mut bool,
 ) -> Result<Vec<Sighting>> {
     let len = file.len()?;
     let mut found = Vec::new();
@@ -146,12 +152,16 @@ fn search(
     let mut at = 0;
     while at + BLOCK_BYTES <= len {
         let header = RoundHeader::decode(head_at(file, &mut window, at)?).ok().filter(|header| {
-            let stamp = &header.stamp;
-            let here = stamp.file == number && stamp.position == at;
             let size = u64::from(header.round_bytes);
-            here && stamp.directory == directory && size <= ROUND_BYTES_MAX && size > 0
+            header.stamp.directory == directory && size <= ROUND_BYTES_MAX && size > 0
         });
-        let Some(header) = header else {
+        let here =
+            |header: &RoundHeader| header.stamp.file == number && header.stamp.position == at;
+        // The mark at the end of a file's former life bears the first number that is needed.
+        *misplaced |= header.is_some_and(|header| {
+            !here(&header) && header.entry_count > 0 && header.stamp.sequence >= first
+        });
+        let Some(header) = header.filter(here) else {
             at += BLOCK_BYTES;
             continue;
         };

@@ -277,9 +277,18 @@ impl<'a> Chain<'a> {
         let mut at = Position { at: self.place.at + BLOCK_BYTES, ..self.place };
         while at.file < self.files.len() {
             while at.at + BLOCK_BYTES <= self.files[at.file].1 {
-                if let Ok(header) = self.header_at(at)? {
-                    let stamp = header.stamp;
-                    if stamp.sequence > missing && stamp.durable_mark >= missing {
+                let header = RoundHeader::decode(&self.read(at, BLOCK_BYTES)?).ok();
+                let ours = header.filter(|header| header.stamp.directory == self.directory);
+                if let Some(RoundHeader { stamp, entry_count, .. }) = ours
+                    && stamp.sequence >= missing
+                    && stamp.durable_mark + 1 >= missing
+                {
+                    let placed = stamp.file == self.files[at.file].0 && stamp.position == at.at;
+                    // The mark at the end of a file's former life bears the first number that is needed.
+                    if !placed && entry_count > 0 {
+                        return Ok(self.end_misplaced(at, stamp.file));
+                    }
+                    if placed && stamp.sequence > missing && stamp.durable_mark >= missing {
                         return Ok(self.skip_to(at, &bad, stamp.sequence));
                     }
                 }
@@ -288,6 +297,16 @@ impl<'a> Chain<'a> {
             at = Position { file: at.file + 1, at: 0 };
         }
         Ok(Found::End)
+    }
+
+    /// A round that is still needed lies in a file that it was not written to: files were exchanged,
+    /// or copied over one another. What a file held before it got its number is never needed.
+    fn end_misplaced(&mut self, at: Position, written_to: u32) -> Found {
+        self.ended = true;
+        let found = self.files[at.file].0;
+        let what = format!("journal file {found} holds what was written to file {written_to}");
+        let (sequence, last) = (self.expected, u64::MAX - 1);
+        Found::Damage(Damage { sequence, last, streams: None, what })
     }
 
     fn skip_to(&mut self, at: Position, bad: &BadRound, sequence: u64) -> Found {

@@ -82,6 +82,12 @@ impl House {
         entries.into_iter().map(|entry| entry.name).filter(|name| name != "new").collect()
     }
 
+    pub(crate) fn exchange(&self, one: &str, other: &str) {
+        for (from, to) in [(one, "aside"), (other, one), ("aside", other)] {
+            self.storage.rename(from, to).expect("both are there");
+        }
+    }
+
     pub(crate) fn remove_file(&self, path: &str) {
         self.storage.remove_file(path).expect("it is there");
     }
