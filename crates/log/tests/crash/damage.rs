@@ -9,7 +9,7 @@ use ottla_log::format::RoundHeader;
 use ottla_log::format::names::{
     JOURNAL_DIR, LOCK, STREAMS_DIR, SUPERBLOCK_NEW, parse_journal_file,
 };
-use ottla_log::storage::MemoryStorage;
+use ottla_log::storage::{MemoryStorage, name_of};
 use ottla_log::storage::disk::unsynced::Variant;
 use ottla_log::storage::disk::{Image, NodeId};
 use ottla_model::limits::BLOCK_BYTES;
@@ -55,6 +55,8 @@ pub(crate) enum Damage {
     Byte { path: String, node: NodeId, position: u64 },
     /// A file is there, and empty.
     Emptied { path: String, node: NodeId },
+    /// A file is not there.
+    Removed { path: String },
 }
 
 impl Damage {
@@ -67,6 +69,10 @@ impl Damage {
                 content.write(*position, &[byte[0] ^ 0x10]);
             }
             Self::Emptied { node, .. } => image.content_mut(*node).set_len(0),
+            Self::Removed { path } => {
+                let dir = image.lookup_parent(path).expect("the file was found there");
+                image.unlink(dir, name_of(path));
+            }
         }
     }
 }
@@ -81,6 +87,7 @@ pub(crate) fn all_damages(image: &Image, seed: u64) -> Vec<Damage> {
             continue;
         }
         damages.push(Damage::Emptied { path: path.clone(), node });
+        damages.push(Damage::Removed { path: path.clone() });
         if path.starts_with(JOURNAL_DIR) {
             for (position, header) in rounds(image, node) {
                 let sequence = header.stamp.sequence;
@@ -150,7 +157,10 @@ fn recover(
 /// Whether reading the stream says that it is damaged: a cold segment is not read by a recovery.
 fn damage_is_read(directory: &LogDirectory, id: StreamId, damage: &Damage) -> bool {
     let path = match damage {
-        Damage::Round { path, .. } | Damage::Byte { path, .. } | Damage::Emptied { path, .. } => {
+        Damage::Round { path, .. }
+        | Damage::Byte { path, .. }
+        | Damage::Emptied { path, .. }
+        | Damage::Removed { path } => {
             path
         }
     };
