@@ -18,9 +18,13 @@ use crate::stream::{Life, Stream};
 /// never an empty log (L5). Files of segments that are none of it any more become garbage.
 pub(super) fn check_files(shared: &Shared, stream: &Arc<Stream>) -> Result<(), OpenError> {
     let files = lengths(shared, stream)?;
-    let state = stream.state.lock();
+    let mut state = stream.state.lock();
     if state.life != Life::Live {
         return Ok(());
+    }
+    // A file that a checkpoint named and that nobody misses is made again when it is written to.
+    for segment in &mut state.segments {
+        segment.made &= files.contains_key(&segment.base);
     }
     let mut short = None;
     for (at, segment) in state.segments.iter().enumerate() {

@@ -9,9 +9,9 @@ use ottla_log::format::RoundHeader;
 use ottla_log::format::names::{
     JOURNAL_DIR, LOCK, STREAMS_DIR, SUPERBLOCK_NEW, parse_journal_file,
 };
-use ottla_log::storage::{MemoryStorage, name_of};
 use ottla_log::storage::disk::unsynced::Variant;
 use ottla_log::storage::disk::{Image, NodeId};
+use ottla_log::storage::{MemoryStorage, name_of};
 use ottla_model::limits::BLOCK_BYTES;
 use ottla_model::{Rng, StreamId};
 
@@ -160,9 +160,7 @@ fn damage_is_read(directory: &LogDirectory, id: StreamId, damage: &Damage) -> bo
         Damage::Round { path, .. }
         | Damage::Byte { path, .. }
         | Damage::Emptied { path, .. }
-        | Damage::Removed { path } => {
-            path
-        }
+        | Damage::Removed { path } => path,
     };
     let of_stream = path.starts_with(&format!("{STREAMS_DIR}/{id}/"));
     of_stream && directory.stream(id).is_some_and(|stream| crate::check::reads_as_damaged(&stream))
