@@ -380,12 +380,13 @@ impl LogDirectory {
             DirectoryState::Closed => return Ok(()),
             DirectoryState::Online => shared.health.close(),
         }
-        shared.drain(&mut shared.checkpoints.lock())?;
+        let full = || Offline { why: "the disk is full: the next start has to recover".to_owned() };
+        if !shared.drain(&mut shared.checkpoints.lock())? {
+            return Err(full());
+        }
         for stream in shared.all_streams() {
             while shared.fill(&stream, FillTo::Rest)? {}
         }
-        // The second one names the segments that the first one closed, and nothing is left to do.
-        let full = || Offline { why: "the disk is full: the next start has to recover".to_owned() };
         if !shared.checkpoint(now, true)? {
             return Err(full());
         }

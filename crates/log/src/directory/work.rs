@@ -83,6 +83,10 @@ impl Shared {
         self.counters.fills.add(1);
         self.counters.fill_bytes.add(plan.upto - plan.from);
         self.evict();
+        if judged == Ok(true) {
+            // It took room on the disk, which is refused in time only when that is known.
+            self.look_at_room();
+        }
         judged
     }
 
@@ -93,6 +97,14 @@ impl Shared {
         if let Some(last) = self.journal().wants_free(self) {
             return self.evacuate(last, now);
         }
+        // Before fills, of which there may be no end: recovery is to stay short, and what is relaxed is
+        // to be flushed in time.
+        if self.checkpoint_is_due(now) && self.checkpoint(now, false)? {
+            return Ok(true);
+        }
+        if self.flush_relaxed(now)? {
+            return Ok(true);
+        }
         if let Some(stream) = self.queues.fills.pop() {
             self.fill_ready(&stream)?;
             return Ok(true);
@@ -101,10 +113,7 @@ impl Shared {
             return Ok(true);
         }
         self.look_at_room();
-        if self.checkpoint_is_due(now) {
-            return self.checkpoint(now, false);
-        }
-        self.flush_relaxed(now)
+        Ok(false)
     }
 
     /// Fills a stream that has enough to be worth it.
