@@ -306,3 +306,25 @@ fn journal_files_that_were_exchanged_are_damage() {
     let report = house.reopen_killed();
     assert!(!report.damaged.is_empty() || report.unnamed_loss, "{report:?}");
 }
+
+/// regression: a directory that had lost its superblock, and one that was somebody else's, were made
+/// into new ones.
+#[test]
+fn a_directory_that_is_not_empty_is_never_made_new() {
+    use ottla_log::storage::{MemoryStorage, OpenMode, Storage};
+    use ottla_log::{LogDirectory, LogSettings, OpenError};
+    use std::sync::Arc;
+
+    let open = |storage: &Arc<dyn Storage>| {
+        let settings = LogSettings { journal_bytes_start: 65536, ..LogSettings::default() };
+        LogDirectory::open(Arc::clone(storage), Arc::clone(storage), settings, support::context())
+    };
+    let used: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    drop(open(&used).unwrap());
+    used.remove_file("superblock").unwrap();
+    assert!(matches!(open(&used), Err(OpenError::Damaged { .. })));
+
+    let foreign: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+    foreign.open("notes.txt", OpenMode::CREATE).unwrap();
+    assert!(matches!(open(&foreign), Err(OpenError::Foreign { .. })));
+}

@@ -19,6 +19,7 @@ use crate::format::round::ROUND_HEADER_BYTES;
 use crate::format::{Checkpoint, DirectoryRole, JournalPlace, RoundHeader, Superblock};
 use crate::journal::{Journal, JournalFile, JournalFiles, Writer, WriterStart, make_journal_file};
 use crate::planted::Planted;
+use crate::producers::ProducerLimits;
 use crate::recovery::{self, JournalEnd, journal_files};
 use crate::segment::SegmentFiles;
 use crate::storage::{
@@ -158,14 +159,49 @@ fn refuse_remains(halves: &Halves) -> Result<(), OpenError> {
     };
     let what = if !streams.is_empty() {
         "streams"
+    } else if holds_used_checkpoint(&*halves.data)? {
+        "a checkpoint"
     } else if holds_rounds(&*halves.journal)? {
         "a journal that was written to"
     } else {
-        return Ok(());
+        refuse_strangers(&*halves.data, "data")?;
+        return refuse_strangers(&*halves.journal, "journal");
     };
     Err(OpenError::Damaged {
         what: format!("the directory holds {what}, and its superblock is missing"),
     })
+}
+
+/// Whether there is a checkpoint of a directory that was opened, or one that cannot be read.
+fn holds_used_checkpoint(storage: &dyn Storage) -> Result<bool, OpenError> {
+    for name in [CHECKPOINT, CHECKPOINT_OLD] {
+        let bytes = match read_whole(storage, name, CHECKPOINT_BYTES_MAX) {
+            Err(StorageError::NotFound { .. }) => continue,
+            other => other?.unwrap_or_default(),
+        };
+        let first = Checkpoint::decode(&bytes, ProducerLimits::default());
+        if first.is_ok_and(|checkpoint| checkpoint.incarnation == 0) {
+            continue;
+        }
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// A directory that holds anything but what a making that was cut short left there is somebody's.
+fn refuse_strangers(storage: &dyn Storage, which: &str) -> Result<(), OpenError> {
+    let ours = |name: &str| {
+        let known = [SUPERBLOCK, CHECKPOINT, CHECKPOINT_OLD, LOCK, JOURNAL_DIR, STREAMS_DIR];
+        let name = name.strip_suffix(".tmp").unwrap_or(name);
+        known.contains(&name) || name == "lost+found"
+    };
+    match storage.list("")?.into_iter().find(|entry| !ours(&entry.name)) {
+        None => Ok(()),
+        Some(entry) => Err(foreign(
+            format!("the {which} directory holds `{}`, and is none of ottla's", entry.name),
+            "choose an empty directory, or one that is not there yet",
+        )),
+    }
 }
 
 /// Whether a journal file begins with a round: one that was only made begins with zeros.
