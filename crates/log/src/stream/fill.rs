@@ -4,8 +4,9 @@
 //! - *append*: the fill wrote a range that ends before. If it ended within a block (it was to bring
 //!   the stream to rest), that block will be written again with the new batch in it, so only the
 //!   blocks before it count as written: the block's bytes are still unwritten, and in the journal.
-//! - *roll*: the same; the range now belongs to a closed segment, whose last block is never written
-//!   again. Then the end counts.
+//! - *roll*: the range may now be the end of a closed segment, whose last block is never written
+//!   again; then the end counts. Not so when something was appended before the roll: the segment is
+//!   closed, and its last block is yet to be written with that in it.
 //! - *truncation*: the generation differs, and the result is void. What was written lies beyond
 //!   `written`, where nobody looks, and is written over by the next fill, which begins only after
 //!   this one ended (`filling`). It cannot lie before: `written` only shrinks to the cut, and a block
@@ -87,10 +88,9 @@ impl StreamState {
         if !written || plan.generation != self.generation || self.life == Life::Dropped {
             return 0;
         }
-        let closed = plan.name.base != self.active().base;
         let segment = self.segment_mut(plan.name.base).expect("only truncations remove it");
         let all = plan.upto == segment.bytes;
-        let whole = plan.buffered || closed || all || plan.upto.is_multiple_of(BLOCK_BYTES);
+        let whole = plan.buffered || all || plan.upto.is_multiple_of(BLOCK_BYTES);
         segment.written = if whole { plan.upto } else { block_start(plan.upto) };
         let upto = segment.written;
         self.advance_contained(plan.name.base, upto)
@@ -131,4 +131,49 @@ fn batch_end_below(pieces: &[&Piece], bound: u64) -> u64 {
     let ends = pieces.iter().map(|piece| piece.end());
     let fit = ends.clone().take_while(|end| *end <= bound).last();
     fit.or_else(|| ends.clone().next()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla_model::{LeaderEpoch, PartitionId, StreamId, Timestamp, TopicId};
+    use ottla_record::{BatchBuilder, BatchOptions, BatchRules, NO_HEADERS};
+
+    use super::*;
+    use crate::format::Cursor;
+    use crate::producers::ProducerLimits;
+    use crate::settings::StreamSettings;
+
+    /// Appends a batch whose operation is durable at once.
+    fn append(state: &mut StreamState, entry: u32) {
+        let mut builder = BatchBuilder::new();
+        builder.push(Timestamp(1), None, Some(&[7; 900]), NO_HEADERS);
+        let rules = BatchRules::for_client(1 << 20);
+        let bytes = builder.finish(&BatchOptions::default());
+        let checked = ottla_record::validate(bytes, &rules).expect("valid");
+        let batch = checked.stamp(state.log_end, LeaderEpoch(0), None);
+        let op = state.ops.replayed(Cursor { sequence: 1, entry });
+        let [head, rest] = batch.chunks().map(Bytes::clone);
+        state.install(batch.header(), head, rest, op, Timestamp(1));
+    }
+
+    /// regression: a fill to rest was under way; a batch came, and then a roll. The end of the fill
+    /// counted as the segment's, within a block, and the next fill began there.
+    #[test]
+    fn a_fill_that_ends_before_a_closed_segments_end_counts_whole_blocks_only() {
+        let id = StreamId::new(TopicId::from_bytes([1; 16]), PartitionId(0));
+        let limits = ProducerLimits::default();
+        let settings = StreamSettings::default();
+        let mut state = StreamState::begin(id, settings, limits, 1024, Cursor::default());
+        (0..6).for_each(|entry| append(&mut state, entry));
+        let plan = state.plan_fill(FillTo::Rest, 1 << 20).expect("there is something");
+        assert!(!plan.upto.is_multiple_of(BLOCK_BYTES));
+        append(&mut state, 6);
+        let base = state.log_end;
+        state.begin_segment(base);
+        append(&mut state, 7);
+        state.end_fill(&plan, true);
+        let next = state.plan_fill(FillTo::Blocks, 1 << 20).expect("the closed segment's end");
+        assert_eq!(next.from, block_start(plan.upto));
+        assert_eq!(next.upto, state.segments[0].bytes);
+    }
 }
