@@ -386,6 +386,9 @@ fn begin_run(
             path: CHECKPOINT.to_owned(),
         }));
     }
+    for stream in shared.all_streams() {
+        stream.remove_strays()?;
+    }
     Ok(())
 }
 

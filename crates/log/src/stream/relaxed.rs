@@ -7,7 +7,8 @@
 //!
 //! Cutting, with a crash after each step: (1) the truncation is in the journal, durable: replay walks
 //! the file and cuts it at the same place; (2) the file is cut and synced: replay finds nothing more
-//! to cut; (3) a checkpoint contains it: replay skips it.
+//! to cut; (3) a checkpoint contains it: replay skips it; (4) the files of later segments are gone for
+//! good, which recovery sees to otherwise.
 
 use ottla_model::{Durability, Offset};
 
@@ -16,8 +17,9 @@ use super::{FillTo, Stream};
 use crate::directory::CheckpointLog;
 use crate::error::StreamError;
 use crate::format::Operation;
+use crate::format::names::{parse_segment_file, stream_path};
 use crate::segment::{SegmentName, Use};
-use crate::storage;
+use crate::storage::{self, join};
 
 impl Stream {
     /// Brings the stream to another durability: everything up to its end is written and synced, and
@@ -65,6 +67,9 @@ impl Stream {
             stream.drain_journal(&mut log)?;
             stream.cut_file().map_err(|error| stream.failed(&error))?;
             stream.checkpoint_now(&mut log)?;
+            // Synced in any case: the background may have removed some of them just now.
+            let removed = stream.remove_later_files().and_then(|_| stream.sync_dir());
+            removed.map_err(|error| stream.failed(&error))?;
             let mut state = stream.state.lock();
             state.cut_unfinished = false;
             Ok(state.log_end)
@@ -135,6 +140,48 @@ impl Stream {
         let file = self.shared.files.open(name, Use::Buffered)?;
         file.set_len(bytes)?;
         file.sync_with_metadata()
+    }
+
+    /// Removes what a cut, or a segment that came back shorter, left behind. A checkpoint was made that
+    /// does not name it.
+    pub(crate) fn remove_strays(&self) -> storage::Result<()> {
+        let state = self.state.lock();
+        let wanted = !state.is_fsync() && state.check_live().is_ok();
+        drop(state);
+        if wanted && self.remove_later_files()? { self.sync_dir() } else { Ok(()) }
+    }
+
+    /// Removes the files of segments that come after the active one; answers whether there were any.
+    ///
+    /// SUBTLE: recovery walks on from where a segment ends into a file whose base is just there. A file
+    /// that a cut, or a torn segment before it, left behind would be taken for the continuation once
+    /// the log has grown to its base again; and a name that was removed and not synced comes back. So
+    /// they go, durably, before anything is appended; and only after a checkpoint that does not name
+    /// them, since a recovery from an older one walks segments that are then cut already.
+    fn remove_later_files(&self) -> storage::Result<bool> {
+        let base = self.state.lock().active().base;
+        let (data, dir) = (self.shared.files.data(), stream_path(self.id));
+        let entries = match data.list(&dir) {
+            Err(error) if error.is_not_found() => return Ok(false),
+            other => other?,
+        };
+        let mut removed = false;
+        for entry in entries {
+            let file = parse_segment_file(&entry.name).filter(|(of, _)| *of > base);
+            if let Some((of, _)) = file {
+                self.shared.files.forget(SegmentName { stream: self.id, base: of });
+                data.remove_file(&join(&dir, &entry.name))?;
+                removed = true;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn sync_dir(&self) -> storage::Result<()> {
+        match self.shared.files.data().sync_dir(&stream_path(self.id)) {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other,
+        }
     }
 
     fn failed(&self, error: &storage::StorageError) -> StreamError {

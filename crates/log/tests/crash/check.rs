@@ -96,7 +96,7 @@ fn check_stream(
             found.is(state, start_max)
         };
         match outcome {
-            Ok(()) => return found.check_derived(stream, state),
+            Ok(()) => return found.check_derived(stream, state, history.was_relaxed()),
             Err(why) => nearest = nearest.or(Some(why)),
         }
     }
@@ -201,13 +201,13 @@ impl Found {
     }
 
     /// What is computed from the log: indexes, epochs, producers (L6, L7, L12, I5).
-    fn check_derived(&self, stream: &Stream, state: &State) -> Result<(), String> {
+    fn check_derived(&self, stream: &Stream, state: &State, relaxed: bool) -> Result<(), String> {
         let end = self.offsets.log_end;
         let state = State { start: self.offsets.log_start, end, ..state.clone() };
         let readable: Vec<_> = state.readable(end).cloned().collect();
         check_epochs(stream, &readable, &state)?;
         check_times(stream, &readable, &state)?;
-        check_producers(stream, &readable, &state)
+        check_producers(stream, &readable, &state, relaxed)
     }
 }
 
@@ -251,15 +251,28 @@ fn check_times(stream: &Stream, readable: &[Rc<Batch>], state: &State) -> Result
     Ok(())
 }
 
-/// The table is a sound subset of what the whole log says, and complete for what can be read.
-fn check_producers(stream: &Stream, readable: &[Rc<Batch>], state: &State) -> Result<(), String> {
-    let whole = table(state.batches.iter().map(|(_, b)| b).filter(|b| b.next() <= state.end));
+/// The table is a sound subset of what the whole log says, and complete for what can be read. Where
+/// nothing can be read of a relaxed stream, any part of its log may be what came back of it, and its
+/// producers are as of there.
+fn check_producers(
+    stream: &Stream,
+    readable: &[Rc<Batch>],
+    state: &State,
+    relaxed: bool,
+) -> Result<(), String> {
+    let batches: Vec<_> = state.batches.iter().map(|(_, b)| b).collect();
+    let whole = batches.iter().take_while(|batch| batch.next() <= state.end).count();
+    let shortest = if relaxed && readable.is_empty() { 0 } else { whole };
+    let prefix = |length: usize| table(batches[..length].iter().copied());
+    let prefixes: Vec<_> = (shortest..=whole).map(prefix).collect();
     let least = table(readable.iter());
     stream.with_producers(|found| {
         for (producer, known) in found.iter() {
-            let sound = whole.get(producer).is_some_and(|all| is_part_of(known, all));
-            if !sound {
-                let expected = whole.get(producer);
+            let of_prefix = |whole: &ProducerTable| {
+                whole.get(producer).is_some_and(|all| is_part_of(known, all))
+            };
+            if !prefixes.iter().any(of_prefix) {
+                let expected = prefixes.last().and_then(|whole| whole.get(producer));
                 return Err(format!(
                     "I5: of producer {producer} it knows {known:?}, not {expected:?}"
                 ));
