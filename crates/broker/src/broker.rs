@@ -222,6 +222,11 @@ impl Broker {
         self.0.check_serving().map_err(|error| error.to_string())
     }
 
+    /// What is wrong with the partitions that lost records; they serve what is left.
+    pub fn damaged(&self) -> Vec<LookupError> {
+        self.0.table.partitions().iter().filter_map(|partition| partition.damaged()).collect()
+    }
+
     /// Takes nothing new, and waits until everything that was appended is acknowledged, at most
     /// `patience`. Whether everything was. Parked fetches are told at once.
     pub async fn drain(&self, patience: Duration) -> bool {

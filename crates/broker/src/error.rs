@@ -67,6 +67,21 @@ pub enum LookupError {
         /// The reason.
         why: String,
     },
+    /// The partition lost records that had been acknowledged: those before `end` can be read, and
+    /// nobody can tell how many there were behind it. It takes nothing.
+    #[error(
+        "partition {partition} of topic {topic} is damaged: records from offset {end} on were lost ({what})"
+    )]
+    Damaged {
+        /// The topic.
+        topic: TopicRef,
+        /// The partition.
+        partition: PartitionId,
+        /// Where what is left ends.
+        end: Offset,
+        /// What was found.
+        what: String,
+    },
 }
 
 /// A batch was not acknowledged.
@@ -292,6 +307,7 @@ impl LookupError {
             Self::Opening { .. } => PASSING,
             Self::NotLeader { .. } => MOVED,
             Self::Offline { .. } => LATER,
+            Self::Damaged { .. } => BROKEN,
         }
     }
 }
@@ -366,6 +382,7 @@ impl Explains for LookupError {
             Self::Opening { .. } => "PARTITION_OPENING",
             Self::NotLeader { .. } => "NOT_LEADER",
             Self::Offline { .. } => "PARTITION_OFFLINE",
+            Self::Damaged { .. } => "PARTITION_DAMAGED",
         }
     }
 
@@ -381,6 +398,9 @@ impl Explains for LookupError {
             Self::Opening { .. } => "try again in a moment".to_owned(),
             Self::NotLeader { .. } => "ask who leads it, and go there".to_owned(),
             Self::Offline { .. } => "run ottla doctor on the data directory".to_owned(),
+            Self::Damaged { .. } => {
+                "stop the broker and run `ottla doctor` on its data directory".to_owned()
+            }
         }
     }
 }

@@ -168,7 +168,8 @@ impl Reconciler {
         let Some(stream) = self.log.stream(id) else {
             return self.log.create_stream(id, settings.clone());
         };
-        if stream.settings() != *settings {
+        // A damaged one keeps its settings; what is left of it is served all the same.
+        if stream.settings() != *settings && !stream.is_damaged() {
             stream.alter(settings.clone())?;
         }
         Ok(stream)

@@ -64,6 +64,7 @@ fn partition(partition: v1::PartitionDescription) -> PartitionDescription {
         log_start: partition.log_start.map(Offset),
         high_watermark: partition.high_watermark.map(Offset),
         bytes: partition.bytes,
+        offline: Some(partition.offline).filter(|why| !why.is_empty()),
     }
 }
 

@@ -118,6 +118,8 @@ pub struct PartitionDescription {
     pub high_watermark: Option<Offset>,
     /// Bytes on the leader's disk, if the broker knows.
     pub bytes: Option<u64>,
+    /// Why it cannot serve, or not wholly, when it cannot.
+    pub offline: Option<String>,
 }
 
 /// Which offset to look up.

@@ -56,6 +56,10 @@ pub(crate) fn of_lookup(error: &LookupError) -> RichError {
             .with(key::TOPIC, topic)
             .with(key::PARTITION, partition)
             .after(LONG),
+        LookupError::Damaged { topic, partition, end, what: _ } => explained(error, Code::DataLoss)
+            .with(key::TOPIC, topic)
+            .with(key::PARTITION, partition)
+            .with(key::HIGH_WATERMARK, end),
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
-use ottla_broker::Broker;
+use ottla_broker::{Broker, Explains as _};
 use ottla_runtime::Metrics;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -46,9 +46,19 @@ impl Pages {
 
     fn ready(&self) -> Response<Full<Bytes>> {
         match self.broker.health() {
-            Ok(()) => page(StatusCode::OK, TEXT, "ready\n"),
+            Ok(()) => page(StatusCode::OK, TEXT, self.ready_but()),
             Err(why) => page(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
         }
+    }
+}
+
+impl Pages {
+    /// A damaged partition is no reason to send the clients of all others away.
+    fn ready_but(&self) -> String {
+        let damaged = self.broker.damaged();
+        std::iter::once("ready\n".to_owned())
+            .chain(damaged.iter().map(|error| format!("{error}; {}\n", error.advice())))
+            .collect()
     }
 }
 

@@ -183,3 +183,43 @@ fn a_second_process_on_one_directory_is_refused() {
     let data = broker.data().display().to_string();
     assert!(said.contains(&data) && said.contains("in use by process"), "{said}");
 }
+
+/// regression: `consume --until-end` of a damaged partition ended well with what was left of it.
+#[test]
+fn a_damaged_partition_is_read_to_the_damage_and_is_a_failure() {
+    let mut broker = Broker::start();
+    let made = broker.run(&["topic", "create", "flights", "-p", "1"]);
+    assert!(made.status.success(), "{made:?}");
+    for record in ["before\n", "spoiled\n", "after\n"] {
+        assert!(produce(&broker, &["flights"], record).status.success());
+    }
+    broker.kill();
+    spoil(&broker.data().join("journal"), b"spoiled");
+    broker.start_again();
+    let read = broker.run(&["consume", "flights", "--from", "start", "--until-end"]);
+    let (out, said) =
+        (String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+    assert_eq!((read.status.code(), &*out), (Some(1), "before\n"), "{said}");
+    assert!(said.contains("damaged") && said.contains("ottla doctor"), "{said}");
+    let described = broker.run(&["topic", "describe", "flights"]);
+    let described = String::from_utf8_lossy(&described.stdout);
+    assert!(described.contains("from offset 1 on were lost"), "{described}");
+    let begun = std::time::Instant::now();
+    let refused = produce(&broker, &["flights"], "more\n");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && said.contains("ottla doctor"), "{said}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(15), "it is refused at once");
+}
+
+/// Changes one byte of the only place where `text` is in the files there.
+fn spoil(journal: &std::path::Path, text: &[u8]) {
+    for entry in std::fs::read_dir(journal).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(text.len()).position(|window| window == text) {
+            bytes[at] ^= 0x40;
+            return std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    panic!("it is in no file of the journal");
+}

@@ -5,8 +5,10 @@ mod common;
 use std::time::Duration;
 
 use common::{batch, create, fetch_request, numbered, produce, read_all, topic, values_of};
-use ottla_broker::{AlterTopicConfig, FetchError, LookupError, OffsetAt, ProduceError};
-use ottla_model::{Durability, Offset, PartitionId, Timestamp};
+use ottla_broker::{
+    AlterTopicConfig, Explains as _, FetchError, LookupError, OffsetAt, ProduceError,
+};
+use ottla_model::{Answers as _, Durability, Offset, Outcome, PartitionId, Retry, Timestamp};
 use ottla_server::config::ListenAddress;
 use ottla_server::{RunningServer, Server, ServerConfig, testing};
 
@@ -234,4 +236,63 @@ async fn a_thousand_partitions_start_at_once() {
     assert_eq!(read_all(server.broker(), "many", 950).await, ["record 0"]);
     println!("started with 1,000 partitions in {took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+/// regression: what recovery could not bring back looked like the healthy end of the partition.
+#[tokio::test]
+async fn a_damaged_partition_serves_what_is_left_and_then_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start_in(directory.path()).await;
+    create(server.broker(), "flights", 1, &[]).await;
+    create(server.broker(), "clicks", 1, &[]).await;
+    for batch in 0..6 {
+        produce(server.broker(), "flights", 0, numbered(batch * 10, 10)).await.unwrap();
+        produce(server.broker(), "clicks", 0, numbered(batch * 10, 1)).await.unwrap();
+    }
+    drop(server);
+    spoil(&directory.path().join("journal"), b"record 35");
+
+    let server = start_in(directory.path()).await;
+    let (broker, flights) = (server.broker(), topic("flights"));
+    let mut offset = 0;
+    let error = loop {
+        let mut request = fetch_request("flights", 0, offset);
+        request.wait = Some(common::WAIT);
+        match broker.fetch(request).await {
+            Ok(fetched) => offset = fetched.next_offset.0,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((offset, error.code()), (30, "PARTITION_DAMAGED"), "{error}");
+    assert_eq!((error.outcome(), error.retry()), (Outcome::DidNotHappen, Retry::Never));
+    assert!(error.advice().contains("ottla doctor"), "{}", error.advice());
+    // Who had read further is not sent back, and nobody begins at an end that is none.
+    let beyond = broker.fetch(fetch_request("flights", 0, 45)).await.unwrap_err();
+    assert_eq!(beyond.code(), "PARTITION_DAMAGED", "{beyond}");
+    let latest = broker.list_offset(&flights, PartitionId(0), OffsetAt::Latest).await;
+    assert_eq!(latest.unwrap_err().code(), "PARTITION_DAMAGED");
+    let earliest = broker.list_offset(&flights, PartitionId(0), OffsetAt::Earliest).await;
+    assert_eq!(earliest.unwrap().offset, Offset(0));
+    let refused = produce(broker, "flights", 0, numbered(0, 1)).await.unwrap_err();
+    assert_eq!((refused.code(), refused.retry()), ("PARTITION_DAMAGED", Retry::Never));
+    let described = broker.describe_topic(&flights).unwrap();
+    assert!(described.partitions[0].offline.as_ref().unwrap().contains("from offset 30 on"));
+    // The broker serves the others.
+    assert_eq!(broker.health(), Ok(()));
+    assert_eq!(broker.damaged().len(), 1);
+    assert_eq!(read_all(broker, "clicks", 0).await.len(), 6);
+    produce(broker, "clicks", 0, numbered(60, 1)).await.unwrap();
+}
+
+/// Changes one byte of the only place where `text` is in the files there.
+fn spoil(journal: &std::path::Path, text: &[u8]) {
+    for entry in std::fs::read_dir(journal).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(text.len()).position(|window| window == text) {
+            bytes[at] ^= 0x40;
+            return std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    panic!("it is in no file of the journal");
 }

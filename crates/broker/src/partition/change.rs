@@ -45,6 +45,7 @@ impl Partition {
         &self,
         before: Option<Offset>,
     ) -> Result<Offset, AdminError> {
+        self.check_whole()?;
         let start = self.move_start(before)?;
         let patience = self.state.lock().replica.config().ack_wait_max;
         let late = || {

@@ -1,5 +1,6 @@
 //! Batches on their way out: from memory at once, from files on threads of their own, and at the
-//! end of the partition by waiting until the high watermark moves.
+//! end of the partition by waiting until the high watermark moves. A damaged partition has no such end:
+//! where its records were lost is an error, so that nobody takes what is left for the whole.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,13 @@ impl Partition {
     }
 
     fn look(&self, offset: Offset) -> Result<Fetch, FetchError> {
+        if self.damage.is_some() && offset >= self.offsets().high_watermark {
+            self.check_whole()?;
+        }
+        self.place(offset)
+    }
+
+    fn place(&self, offset: Offset) -> Result<Fetch, FetchError> {
         let state = self.state.lock();
         if let Some(closed) = &state.closed {
             return Err(self.lookup_error(closed).into());
@@ -141,17 +149,23 @@ impl Partition {
         cold: &ColdReads,
         at: OffsetAt,
     ) -> Result<OffsetFound, FetchError> {
-        let offsets = self.look(self.offsets().high_watermark).map(|_| self.offsets())?;
+        let offsets = self.place(self.offsets().high_watermark).map(|_| self.offsets())?;
         let upto = offsets.high_watermark;
         let found = match at {
             OffsetAt::Earliest => Some((offsets.log_start, None)),
             OffsetAt::Latest => None,
-            OffsetAt::MaxTimestamp => self.find(cold, move |s| s.max_timestamp(upto)).await?,
+            OffsetAt::MaxTimestamp => {
+                self.check_whole()?;
+                self.find(cold, move |s| s.max_timestamp(upto)).await?
+            }
             OffsetAt::Timestamp(time) => {
                 self.find(cold, move |s| s.offset_for_timestamp(time, upto)).await?
             }
         };
-        let (offset, timestamp) = found.unwrap_or((upto, None));
+        let (offset, timestamp) = match found {
+            Some(found) => found,
+            None => self.check_whole().map(|()| (upto, None))?,
+        };
         Ok(OffsetFound { offset, timestamp, leader_epoch: self.leader_epoch() })
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Partition {
     id: StreamId,
     stream: Arc<Stream>,
     around: Arc<Surroundings>,
+    /// What recovery found wrong with the log: what is left can be read, and nothing else.
+    damage: Option<Box<str>>,
     state: Mutex<State>,
     /// Told once per advance of the high watermark, and when the partition closes.
     advanced: Notify,
@@ -63,8 +65,10 @@ impl Partition {
         around: Arc<Surroundings>,
     ) -> Self {
         let id = stream.id();
+        let damage = stream.damage().map(String::into_boxed_str);
         let state = Mutex::new(State::new(config, &stream));
-        Self { topic, id, stream, around, state, advanced: Notify::new(), settled: Notify::new() }
+        let (advanced, settled) = (Notify::new(), Notify::new());
+        Self { topic, id, stream, around, damage, state, advanced, settled }
     }
 
     pub(crate) fn id(&self) -> StreamId {
@@ -81,9 +85,26 @@ impl Partition {
         self.stream.bytes()
     }
 
-    /// Why it does not serve, when it does not.
+    /// Why it does not serve, or not wholly, when it does not.
     pub(crate) fn closed(&self) -> Option<String> {
-        self.state.lock().closed.as_ref().map(ToString::to_string)
+        let closed = self.state.lock().closed.as_ref().map(ToString::to_string);
+        closed.or_else(|| self.damaged().map(|error| error.to_string()))
+    }
+
+    /// What is wrong when the log lost records that had been acknowledged.
+    pub(crate) fn damaged(&self) -> Option<LookupError> {
+        let what = self.damage.as_ref()?;
+        Some(LookupError::Damaged {
+            topic: self.topic_ref(),
+            partition: self.id.partition,
+            end: self.offsets().high_watermark,
+            what: what.to_string(),
+        })
+    }
+
+    /// Refuses what changes the log, or asks for what was lost of it.
+    fn check_whole(&self) -> Result<(), LookupError> {
+        self.damaged().map_or(Ok(()), Err)
     }
 
     /// How many producers wait for their acknowledgement.

@@ -14,6 +14,9 @@ use crate::translate;
 impl Partition {
     /// Appends one batch. Calls from one thread are appended in their order.
     pub(crate) fn produce(&self, batch: Bytes, acks: Acks) -> ProduceAck {
+        if let Err(error) = self.check_whole() {
+            return ProduceAck::answered(Err(error.into()));
+        }
         match self.check(batch) {
             Ok(checked) => self.append(checked, acks),
             Err(error) => ProduceAck::answered(Err(error)),

@@ -188,6 +188,7 @@ struct ShownPartition {
     log_start: Option<i64>,
     high_watermark: Option<i64>,
     bytes: Option<u64>,
+    offline: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -209,6 +210,7 @@ impl Shown {
             log_start: p.log_start.map(|o| o.0),
             high_watermark: p.high_watermark.map(|o| o.0),
             bytes: p.bytes,
+            offline: p.offline.clone(),
         });
         Self {
             name: topic.name.to_string(),
@@ -243,6 +245,9 @@ async fn describe(admin: &Admin, name: &str, all: bool, format: Format) -> Resul
         partitions(shown.partitions.len() as u32)
     ))?;
     output::line(&partition_table(&shown).to_string())?;
+    for why in shown.partitions.iter().filter_map(|p| p.offline.as_ref()) {
+        output::line(&format!("{why}; stop the broker and run `ottla doctor`"))?;
+    }
     if shown.config.is_empty() {
         return output::line("all settings have their default; `--all` shows them");
     }
@@ -250,8 +255,17 @@ async fn describe(admin: &Admin, name: &str, all: bool, format: Format) -> Resul
 }
 
 fn partition_table(shown: &Shown) -> comfy_table::Table {
-    let mut table =
-        output::table(&["partition", "leader", "epoch", "isr", "first", "next", "records", "size"]);
+    let mut table = output::table(&[
+        "partition",
+        "leader",
+        "epoch",
+        "isr",
+        "first",
+        "next",
+        "records",
+        "size",
+        "state",
+    ]);
     for p in &shown.partitions {
         let isr: Vec<String> = p.isr.iter().map(i32::to_string).collect();
         let records = p.high_watermark.zip(p.log_start).map(|(end, start)| end - start);
@@ -264,6 +278,7 @@ fn partition_table(shown: &Shown) -> comfy_table::Table {
             cell(p.high_watermark),
             records.map_or(UNKNOWN.to_owned(), |r| grouped(r.unsigned_abs())),
             p.bytes.map_or(UNKNOWN.to_owned(), |bytes| ByteCount(bytes).to_string()),
+            if p.offline.is_none() { "ok" } else { "damaged" }.to_owned(),
         ]);
     }
     table

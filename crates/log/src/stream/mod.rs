@@ -187,7 +187,15 @@ impl Stream {
 
     /// Whether acknowledged bytes of it were lost.
     pub fn is_damaged(&self) -> bool {
-        matches!(self.state.lock().life, Life::Damaged { .. })
+        self.damage().is_some()
+    }
+
+    /// What was found when acknowledged bytes of it were lost.
+    pub fn damage(&self) -> Option<String> {
+        match &self.state.lock().life {
+            Life::Damaged { what, .. } => Some(what.clone()),
+            Life::Live | Life::Dropped => None,
+        }
     }
 
     /// A stream of which only files are left.

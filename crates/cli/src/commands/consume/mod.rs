@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use futures::future::OptionFuture;
-use ottla_client::{Admin, Client, TopicDescription};
-use ottla_consumer::{ConsumedBatch, Consumer, OutOfRange};
+use ottla_client::{Admin, Client, ClientError, TopicDescription};
+use ottla_consumer::{ConsumedBatch, Consumer, ConsumerError, OutOfRange};
 use ottla_model::{Offset, PartitionId};
 
 use crate::args::Context;
@@ -69,7 +69,12 @@ pub async fn run(consume: Consume, context: Context) -> Result<ExitCode, Failure
     let mut printer = Printer { out: BufWriter::new(io::stdout()), template };
     let finished = follow(&mut consumer, &mut until, &mut printer).await;
     printer.flush()?;
-    finished
+    let code = finished?;
+    match until.missed {
+        // What is left was read. That it is not the whole must not look like success.
+        Some(why) => Err(Failure::new(why)),
+        None => Ok(code),
+    }
 }
 
 fn chosen(topic: &TopicDescription, wanted: &[u32]) -> Result<Vec<PartitionId>, Failure> {
@@ -109,6 +114,8 @@ struct Until {
     records_left: Option<u64>,
     /// The partitions that are still to be read up to an end; `None` to follow for ever.
     ends: Option<BTreeMap<PartitionId, Offset>>,
+    /// Why there is no such end in one of them: records of it were lost.
+    missed: Option<String>,
 }
 
 impl Until {
@@ -122,8 +129,28 @@ impl Until {
             Ok((*p, end))
         };
         let ends: Result<BTreeMap<_, _>, Failure> = partitions.iter().map(end).collect();
-        let ends = if consume.until_end { Some(ends?) } else { None };
-        Ok(Self { records_left: consume.count, ends })
+        let (ends, missed) = match consume.until_end {
+            true => (Some(ends?), missed(topic, partitions)),
+            false => (None, None),
+        };
+        Ok(Self { records_left: consume.count, ends, missed })
+    }
+
+    /// Whether the error only says that a partition is damaged behind what could be read of it, which
+    /// is no reason to leave the others.
+    fn takes(&mut self, error: &ConsumerError) -> bool {
+        let (Some(ends), ConsumerError::Client(ClientError::Refused(refused))) =
+            (&mut self.ends, error)
+        else {
+            return false;
+        };
+        let partition = refused.metadata.get("partition").and_then(|p| p.parse().ok());
+        if let Some(partition) = partition.filter(|_| refused.code == "PARTITION_DAMAGED") {
+            ends.remove(&PartitionId(partition));
+            self.missed = Some(error.to_string());
+            return true;
+        }
+        false
     }
 
     fn begins_at(&mut self, partition: PartitionId, first: Offset) {
@@ -154,6 +181,12 @@ impl Until {
     }
 }
 
+fn missed(topic: &TopicDescription, partitions: &[PartitionId]) -> Option<String> {
+    let mut offline =
+        partitions.iter().filter_map(|p| topic.partitions[p.0 as usize].offline.as_ref());
+    offline.next().map(|why| format!("{why}; stop the broker and run `ottla doctor`"))
+}
+
 async fn follow(
     consumer: &mut Consumer,
     until: &mut Until,
@@ -166,10 +199,12 @@ async fn follow(
         tokio::select! {
             biased;
             batch = consumer.next_batch() => {
-                if !print(&batch?, until, printer)? {
-                    return Ok(ExitCode::SUCCESS);
+                match batch {
+                    Ok(batch) if !print(&batch, until, printer)? => return Ok(ExitCode::SUCCESS),
+                    Ok(_) => dirty = true,
+                    Err(error) if until.takes(&error) => {}
+                    Err(error) => return Err(error.into()),
                 }
-                dirty = true;
             }
             Some(()) = flush => { printer.flush()?; dirty = false; }
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
