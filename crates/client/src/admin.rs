@@ -32,7 +32,7 @@ impl Admin {
         let name = TopicName::new(&topic.name)?;
         let request = v1::CreateTopicRequest {
             name: name.as_str().to_owned(),
-            partitions: topic.partitions.unwrap_or(0),
+            partitions: partitions_asked(&topic)?,
             replication_factor: 0,
             config: topic.config,
             validate_only: topic.validate_only,
@@ -211,6 +211,30 @@ impl Admin {
     }
 }
 
+/// How many partitions the request asks for; on the wire, 0 is the cluster's default.
+fn partitions_asked(topic: &NewTopic) -> Result<u32, ClientError> {
+    if topic.partitions == Some(0) {
+        let why = format!("topic {} cannot have 0 partitions; give it 1 or more", topic.name);
+        return Err(ClientError::Invalid(why));
+    }
+    Ok(topic.partitions.unwrap_or(0))
+}
+
 fn missing(address: &str, what: &str) -> ClientError {
     protocol(address, format!("no {what} in it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// regression: 0 partitions quietly became the default.
+    #[test]
+    fn no_partitions_are_not_the_default() {
+        let asked = |topic: NewTopic| partitions_asked(&topic);
+        assert_eq!(asked(NewTopic::new("x")), Ok(0));
+        assert_eq!(asked(NewTopic::new("x").partitions(3)), Ok(3));
+        let refused = asked(NewTopic::new("x").partitions(0)).unwrap_err().to_string();
+        assert!(refused.contains("cannot have 0 partitions"), "{refused}");
+    }
 }

@@ -1,6 +1,7 @@
 //! One cluster, as its clients see it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_model::{BrokerId, ProducerEpoch, ProducerId, TopicName};
 use ottla_runtime::{Clock, Shutdown, Tasks};
@@ -41,7 +42,8 @@ struct Shared {
 }
 
 impl Client {
-    /// Reaches the cluster: `Client::connect("localhost:9095")`.
+    /// Reaches the cluster: `Client::connect("localhost:9095")`. Tries for as long as the settings'
+    /// `connect_timeout` when nobody answers.
     ///
     /// # Errors
     /// [`ClientError::Address`] and [`ClientError::Unreachable`].
@@ -66,7 +68,8 @@ impl Client {
             tasks: Tasks::here(Shutdown::new()),
         };
         let client = Self { shared: Arc::new(shared) };
-        client.describe_cluster().await?;
+        let patience = client.config().connect_timeout;
+        client.describe_cluster_within(patience).await?;
         Ok(client)
     }
 
@@ -158,8 +161,16 @@ impl Client {
     }
 
     pub(crate) async fn describe_cluster(&self) -> Result<ClusterDescription, ClientError> {
+        self.describe_cluster_within(self.config().request_timeout).await
+    }
+
+    async fn describe_cluster_within(
+        &self,
+        patience: Duration,
+    ) -> Result<ClusterDescription, ClientError> {
+        let request = v1::DescribeClusterRequest {};
         let (address, answer) = self
-            .read(v1::DescribeClusterRequest {}, |channel, request| async move {
+            .read_within(patience, request, |channel, request| async move {
                 ClusterServiceClient::new(channel).describe_cluster(request).await
             })
             .await?;
@@ -170,7 +181,8 @@ impl Client {
         Ok(cluster)
     }
 
-    /// One request that changes nothing: tried again once when the connection was lost.
+    /// One request that changes nothing: tried again while no broker is to be had, so that a broker
+    /// may restart meanwhile.
     pub(crate) async fn read<R, T, F>(
         &self,
         request: R,
@@ -180,9 +192,31 @@ impl Client {
         R: Clone,
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        match self.call(request.clone(), &call).await {
-            Err(ClientError::ConnectionLost { .. }) => self.call(request, call).await,
-            answer => answer,
+        self.read_within(self.config().request_timeout, request, call).await
+    }
+
+    async fn read_within<R, T, F>(
+        &self,
+        patience: Duration,
+        request: R,
+        call: impl Fn(Channel, R) -> F,
+    ) -> Result<(String, T), ClientError>
+    where
+        R: Clone,
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let last = self.clock().moment().plus(patience);
+        let mut pause = self.config().backoff_min;
+        loop {
+            let error = match self.call(request.clone(), &call).await {
+                Err(error) if is_away(&error) => error,
+                answer => return answer,
+            };
+            if self.clock().moment().plus(pause) >= last {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(self.config().backoff_max);
         }
     }
 
@@ -254,6 +288,11 @@ impl Client {
     }
 }
 
+/// Whether the broker may only be away for a moment.
+fn is_away(error: &ClientError) -> bool {
+    matches!(error, ClientError::Unreachable { .. } | ClientError::ConnectionLost { .. })
+}
+
 pub(crate) fn protocol(address: &str, what: String) -> ClientError {
     ClientError::Protocol { address: address.to_owned(), what }
 }
@@ -271,5 +310,22 @@ mod tests {
         let error = connect.await.unwrap_err();
         let said = error.to_string();
         assert!(said.starts_with("no broker answers at 127.0.0.1:1 ("), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_tried_again_until_patience_ends() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = ClientConfig::new(&listener.local_addr().unwrap().to_string());
+        config.connect_timeout = Duration::from_millis(500);
+        let connect = Client::connect(config);
+        let mut connect = std::pin::pin!(connect);
+        let mut dropped = 0;
+        let error = loop {
+            tokio::select! {
+                accepted = listener.accept() => { drop(accepted); dropped += 1; }
+                connected = &mut connect => break connected.unwrap_err(),
+            }
+        };
+        assert!(is_away(&error) && dropped > 2, "{error}, {dropped} times");
     }
 }

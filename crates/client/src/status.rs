@@ -30,9 +30,7 @@ pub(crate) fn failed(address: &str, config: &ClientConfig, status: &Status) -> C
         return ClientError::Refused(Box::new(RichError::from(status).into()));
     }
     match status.code() {
-        Code::Cancelled | Code::DeadlineExceeded => {
-            ClientError::NoAnswer { address, waited: config.request_timeout }
-        }
+        Code::DeadlineExceeded => ClientError::NoAnswer { address, waited: config.request_timeout },
         _ if is_connect_error(status) => {
             ClientError::Unreachable { addresses: address, why: why(status) }
         }
@@ -77,4 +75,20 @@ fn why(status: &Status) -> String {
 pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let innermost = causes(error).last().expect("an error is its own first cause");
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// regression: a connection that was cut was called "no answer in 30s", long before that.
+    #[test]
+    fn what_was_cut_did_not_wait_in_vain() {
+        let config = ClientConfig::new("here:1");
+        let cut = failed("here:1", &config, &Status::cancelled("operation was canceled"));
+        let why = "operation was canceled".to_owned();
+        assert_eq!(cut, ClientError::ConnectionLost { address: "here:1".to_owned(), why });
+        let late = failed("here:1", &config, &Status::deadline_exceeded("late"));
+        assert!(matches!(late, ClientError::NoAnswer { .. }), "{late}");
+    }
 }
