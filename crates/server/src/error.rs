@@ -83,6 +83,18 @@ impl StartError {
 
 fn storage_advice(error: &StorageError) -> String {
     match error {
+        // An empty path is the directory itself; other paths lie in it.
+        StorageError::NotFound { path } if path.is_empty() => {
+            "it is not there and cannot be made; make what it lies in, or choose another with \
+             --data-dir"
+                .to_owned()
+        }
+        StorageError::Exists { path } if path.is_empty() => {
+            "a file has its name; move that away, or choose another with --data-dir".to_owned()
+        }
+        StorageError::Io { operation, path, source } if path.is_empty() => format!(
+            "cannot {operation} it: {source}; look at the disk, or choose another with --data-dir"
+        ),
         StorageError::ReadOnly { .. } => {
             "it is read-only; mount it writable, or choose another with --data-dir".to_owned()
         }

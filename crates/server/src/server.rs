@@ -1,6 +1,7 @@
 //! Start and stop of a server.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ottla_broker::{Broker, StorageThreads};
@@ -95,11 +96,10 @@ async fn run(ground: Ground, sockets: Sockets) -> Result<RunningServer, StartErr
 }
 
 fn count_panics(metrics: &Metrics, tasks: &Tasks) {
-    let gauge =
-        metrics.gauge("panics", "Panics caught since the start; each is a defect to report");
+    let counter = metrics.counter("panics", "Panics caught; each is a defect to report");
     let panics = tasks.panics().clone();
     metrics.on_scrape(move || {
-        gauge.set(i64::try_from(panics.count()).unwrap_or(i64::MAX));
+        counter.inner().store(panics.count(), Ordering::Relaxed);
     });
 }
 

@@ -94,3 +94,11 @@ async fn a_place_that_takes_no_files_is_refused() {
     let sentence = refused(config(Path::new("/proc/ottla-data"))).await;
     assert!(sentence.contains("/proc/ottla-data"), "{sentence}");
 }
+
+/// regression: "`` is not there".
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let sentence = refused(config(Path::new("/proc/foo"))).await;
+    assert!(sentence.starts_with("cannot use /proc/foo: "), "{sentence}");
+    assert!(sentence.contains("--data-dir") && !sentence.contains("``"), "{sentence}");
+}

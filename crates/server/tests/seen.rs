@@ -28,7 +28,7 @@ async fn the_http_door_tells_health_metrics_and_what_it_is() {
     common::create(server.broker(), "flights", 3, &[]).await;
     common::produce(server.broker(), "flights", 0, common::numbered(0, 4)).await.unwrap();
     let metrics = get(http, "/metrics").await;
-    for line in ["ottla_partitions 3", "ottla_produce_records_total 4", "ottla_panics 0"] {
+    for line in ["ottla_partitions 3", "ottla_produce_records_total 4", "ottla_panics_total 0"] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }
 }
