@@ -171,6 +171,7 @@ impl Shared {
             Item::Stream(stream) => {
                 remove_tree(&*self.data, &crate::format::names::stream_path(stream.id()))
                     .or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
+                    .inspect(|()| self.removals_unsynced.store(true, Ordering::Release))
             }
         };
         drop(garbage);

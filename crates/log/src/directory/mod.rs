@@ -18,11 +18,13 @@ mod work;
 use std::fmt;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ottla_model::{BrokerId, ClusterId, Offset, Rng, StreamId, Timestamp};
 
 use crate::error::{Offline, OpenError, StreamError};
+use crate::format::names::STREAMS_DIR;
 use crate::format::{Cursor, Operation};
 use crate::metrics::LogMetrics;
 use crate::segment::Item;
@@ -280,6 +282,10 @@ impl LogDirectory {
                 return Err(StreamError::Storage { stream: id, why });
             }
             while shared.remove_garbage_locked()? {}
+        }
+        // A removal that is not synced may come back, and a relaxed stream would walk what it finds.
+        if shared.removals_unsynced.swap(false, Ordering::AcqRel) {
+            shared.judge("removing files", shared.data.sync_dir(STREAMS_DIR))?;
         }
         Ok(())
     }

@@ -80,6 +80,9 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: Mutex<CheckpointLog>,
     /// Whether relaxed streams were written to since the last checkpoint.
     pub(crate) relaxed_written: AtomicBool,
+    /// Whether directories of dropped streams may have been removed, by this run or the one before,
+    /// and the removal not synced.
+    pub(crate) removals_unsynced: AtomicBool,
     /// Streams with cached batches, the longest filled first.
     pub(crate) cached: Mutex<std::collections::VecDeque<Arc<Stream>>>,
     /// Buffers for fills, as many as there ever were at a time.
@@ -111,6 +114,7 @@ impl Shared {
             durable: Mutex::default(),
             checkpoints: Mutex::new(log),
             relaxed_written: AtomicBool::new(false),
+            removals_unsynced: AtomicBool::new(true),
             cached: Mutex::default(),
             scratch: Mutex::default(),
         }
