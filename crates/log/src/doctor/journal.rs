@@ -83,6 +83,7 @@ pub(super) fn read(
     let mut seen: BTreeMap<u64, Sighting> = BTreeMap::new();
     let mut numbers = Vec::new();
     let mut goes_on = Vec::new();
+    let mut told_by_marks = 0;
     for entry in list(storage)? {
         let Some(number) = parse_journal_file(&entry.name).filter(|_| !entry.is_dir) else {
             if entry.name != IN_THE_MAKING {
@@ -110,13 +111,15 @@ pub(super) fn read(
                 rounds.into_iter().for_each(|sighting| meet(&mut seen, sighting));
                 if !marks.is_empty() && number >= place.file {
                     goes_on.push(number + 1);
+                    let told = marks.iter().map(|mark| mark.header.stamp.durable_mark).max();
+                    told_by_marks = told_by_marks.max(told.unwrap_or(0));
                 }
             }
             Err(error) => journal.unreadable.push((journal_path(number), error.to_string())),
         }
     }
     journal.emptied.extend(goes_on.into_iter().filter(|number| !numbers.contains(number)));
-    journal.line_up(seen);
+    journal.line_up(seen, told_by_marks);
     Ok(journal)
 }
 
@@ -206,7 +209,8 @@ fn read_round(file: &dyn StorageFile, header: RoundHeader) -> Result<Sighting> {
 impl Journal {
     /// Walks the numbers upward: a gap that a later intact round knows to have been durable is a
     /// loss, any other gap is the end.
-    fn line_up(&mut self, seen: BTreeMap<u64, Sighting>) {
+    /// `told_by_marks` is what the ends of files know to have been durable.
+    fn line_up(&mut self, seen: BTreeMap<u64, Sighting>, told_by_marks: u64) {
         let mark = |after: u64| {
             let intact = seen.range(after..).filter(|(_, sighting)| sighting.round.is_ok());
             intact.map(|(_, sighting)| sighting.header.stamp.durable_mark).max().unwrap_or(0)
@@ -216,6 +220,11 @@ impl Journal {
             if let Some(Ok(round)) = seen.get(&expected).map(|sighting| &sighting.round) {
                 self.parts.push(Part::Round(round.clone()));
                 expected += 1;
+                continue;
+            }
+            if mark(expected + 1) < expected && told_by_marks >= expected {
+                self.parts.push(Part::Lost(lost_at_the_end(&seen, expected, told_by_marks)));
+                expected = told_by_marks + 1;
                 continue;
             }
             if mark(expected + 1) < expected {
@@ -240,6 +249,18 @@ impl Journal {
             self.parts.push(Part::Lost(lost));
         }
     }
+}
+
+/// Rounds that are missing where a file ends with the word that the next one goes on.
+fn lost_at_the_end(seen: &BTreeMap<u64, Sighting>, first: u64, last: u64) -> Lost {
+    let sighting = seen.get(&first);
+    let stamp = sighting.map(|sighting| sighting.header.stamp);
+    let streams = match sighting.map(|sighting| &sighting.round) {
+        Some(Err(streams)) if first == last => streams.clone(),
+        _ => None,
+    };
+    let path = stamp.map_or_else(|| JOURNAL_DIR.to_owned(), |stamp| journal_path(stamp.file));
+    Lost { first, last, path, position: stamp.map_or(0, |stamp| stamp.position), streams }
 }
 
 fn lost(seen: &BTreeMap<u64, Sighting>, first: u64, next: u64, after: &Sighting) -> Lost {

@@ -228,10 +228,14 @@ impl Stream {
 
     fn replay_truncate(self: &Arc<Self>, to: Offset) -> Result<(), String> {
         let relaxed = !self.state.lock().is_fsync();
-        self.state.lock().shortened = false;
+        let shortened = std::mem::replace(&mut self.state.lock().shortened, false);
         if relaxed {
             self.walk_relaxed().map_err(|error| error.to_string())?;
             self.recut(to).map_err(|error| error.to_string())?;
+            // The cut accounts for a file that ends with it, not for one that ends before.
+            let mut state = self.state.lock();
+            state.shortened |= shortened && state.log_end < to;
+            drop(state);
             return self.cut_file().map_err(|error| error.to_string());
         }
         let planned = self.plan_cut(to).map_err(|error| error.to_string())?;

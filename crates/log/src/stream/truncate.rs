@@ -273,6 +273,8 @@ impl Stream {
         let producers = Some(self.producers_as_of(end)?);
         let mut state = self.state.lock();
         self.apply_cut(&mut state, Cut { segment: name.base, position, end, producers });
+        // The cut accounts for a file that ends with it, not for one that ends before.
+        state.shortened = end < to;
         Ok(())
     }
 
