@@ -1,8 +1,5 @@
 //! The consumer against a real broker, over a network that fails.
 
-#[path = "../../producer/tests/proxy/mod.rs"]
-mod proxy;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -12,7 +9,7 @@ use ottla_consumer::{Client, Consumer, ConsumerError, OutOfRange, Start};
 use ottla_model::{ByteCount, KIB, Offset, PartitionId, Timestamp};
 use ottla_producer::{Compression, Producer, Record};
 use ottla_server::testing::TestServer;
-use proxy::Proxy;
+use ottla_testkit::Proxy;
 
 const P0: PartitionId = PartitionId(0);
 

@@ -223,3 +223,33 @@ fn spoil(journal: &std::path::Path, text: &[u8]) {
     }
     panic!("it is in no file of the journal");
 }
+
+#[test]
+fn reading_ends_where_records_are_gone() {
+    let broker = Broker::start();
+    broker.run(&["topic", "create", "gone", "--partitions", "1"]);
+    assert!(produce(&broker, &["gone"], "a\nb\n").status.success());
+    broker.run(&["topic", "delete-records", "gone", "-p", "0", "--before", "2"]);
+    says(
+        &broker.run(&["consume", "gone", "--from", "0", "--until-end"]),
+        0,
+        expect![[r#"
+            gone-0 has offsets 2 to 2: reading begins at 2
+        "#]],
+    );
+}
+
+#[test]
+fn an_input_that_breaks_off_says_what_is_stored() {
+    let broker = Broker::start();
+    broker.run(&["topic", "create", "broken"]);
+    let input = "{\"k\":1}\n".repeat(3) + "no json\n";
+    let output = produce(&broker, &["broken", "--key-field", "k"], &input);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("line 4 of standard input is no JSON object"), "{said}");
+    let read = broker.run(&["consume", "broken", "--from", "start", "--until-end"]);
+    let stored = String::from_utf8_lossy(&read.stdout).lines().count();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(told.starts_with(&format!("{stored} record")), "{told} but {stored} are stored");
+}

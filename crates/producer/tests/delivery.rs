@@ -1,7 +1,5 @@
 //! The producer against a real broker, over a network that fails.
 
-mod proxy;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +11,7 @@ use ottla_client::{Client, NewTopic};
 use ottla_consumer::{Consumer, Start};
 use ottla_model::{ByteCount, KIB, Offset, PartitionId, Timestamp};
 use ottla_producer::{Compression, Producer, ProducerError, Record};
-use proxy::Proxy;
+use ottla_testkit::Proxy;
 
 async fn topic(client: &Client, name: &str, partitions: u32) {
     let topic = NewTopic::new(name).partitions(partitions);

@@ -96,7 +96,7 @@ fn print(report: &Report, format: Format) -> Result<(), Failure> {
     if let Some(checkpoint) = &report.checkpoint {
         let stop = if checkpoint.clean { "stopped cleanly" } else { "not stopped cleanly" };
         output::line(&format!(
-            "{stop}; the journal holds {} rounds, {}, to be replayed",
+            "{stop}; the next start reads {} rounds, {}, of the journal",
             grouped(report.journal.rounds),
             ByteCount(report.journal.bytes)
         ))?;

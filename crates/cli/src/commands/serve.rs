@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ottla_server::{RunningServer, Server, ServerConfig};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
@@ -71,12 +71,28 @@ async fn until_told(config: ServerConfig) -> Result<ExitCode, Failure> {
     eprintln!("{why}: draining; a second signal ends it at once");
     tokio::select! {
         drained = server.shutdown() => drained.map_err(|error| Failure::new(error.to_string()))?,
-        _ = interrupt.recv() => return Err(Failure::new("ended before the drain was over; the log recovers at the next start")),
-        _ = terminate.recv() => return Err(Failure::new("ended before the drain was over; the log recovers at the next start")),
+        () = another(&mut interrupt, &mut terminate) => return Err(Failure::new(
+            "ended before the drain was over; the log recovers at the next start",
+        )),
     }
     eprintln!("stopped cleanly");
     Ok(ExitCode::SUCCESS)
 }
+
+/// A signal that was meant: one that comes within a second of the first was the same one, sent to the process and
+/// again to its group, as `timeout` does.
+async fn another(interrupt: &mut Signal, terminate: &mut Signal) {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < SAME_SIGNAL {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+}
+
+/// How long after a signal another one is taken for the same.
+const SAME_SIGNAL: std::time::Duration = std::time::Duration::from_secs(1);
 
 fn configured(serve: &Serve) -> Result<ServerConfig, Failure> {
     let mut overrides: Vec<(&str, String)> = Vec::new();

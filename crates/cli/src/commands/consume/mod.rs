@@ -111,6 +111,7 @@ async fn consumer(
 
 /// When to stop.
 struct Until {
+    topic: String,
     records_left: Option<u64>,
     /// The partitions that are still to be read up to an end; `None` to follow for ever.
     ends: Option<BTreeMap<PartitionId, Offset>>,
@@ -133,7 +134,7 @@ impl Until {
             true => (Some(ends?), missed(topic, partitions)),
             false => (None, None),
         };
-        Ok(Self { records_left: consume.count, ends, missed })
+        Ok(Self { topic: consume.topic.clone(), records_left: consume.count, ends, missed })
     }
 
     /// Whether the error only says that a partition is damaged behind what could be read of it, which
@@ -165,6 +166,16 @@ impl Until {
         }
     }
 
+    /// Learns of partitions whose start has passed the end that was waited for.
+    fn look(&mut self, consumer: &Consumer) {
+        let waiting = self.ends.iter().flatten().map(|(partition, _)| *partition);
+        for partition in waiting.collect::<Vec<_>>() {
+            if let Some(next) = consumer.position(&self.topic, partition) {
+                self.reached(partition, next);
+            }
+        }
+    }
+
     fn wants(&self, partition: PartitionId, offset: Offset) -> bool {
         let before_end = |ends: &BTreeMap<_, _>| ends.get(&partition).is_some_and(|e| offset < *e);
         self.records_left != Some(0) && self.ends.as_ref().is_none_or(before_end)
@@ -193,6 +204,7 @@ async fn follow(
     printer: &mut Printer,
 ) -> Result<ExitCode, Failure> {
     let mut dirty = false;
+    let mut look = tokio::time::interval(LOOK_EVERY);
     while !until.over() {
         // What is printed is flushed when nothing more is at hand, so that a follower sees it at once.
         let flush: OptionFuture<_> = dirty.then(|| tokio::time::sleep(FLUSH_AFTER)).into();
@@ -207,11 +219,15 @@ async fn follow(
                 }
             }
             Some(()) = flush => { printer.flush()?; dirty = false; }
+            _ = look.tick(), if until.ends.is_some() => until.look(consumer),
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
         }
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// How often it is looked whether records that were to come are gone: deleted, or past their retention.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// How long output may wait for more of it.
 const FLUSH_AFTER: std::time::Duration = std::time::Duration::from_millis(5);

@@ -51,7 +51,7 @@ impl From {
         let at = match self {
             Self::Start => first,
             Self::End => end,
-            Self::Offset(offset) => offset,
+            Self::Offset(offset) => within(topic, partition, offset, first, end),
             Self::Last(count) => first.max(end.plus(-count.min(end.0))),
             Self::Time(at) => {
                 let at = OffsetAt::Timestamp(at);
@@ -61,6 +61,22 @@ impl From {
         };
         Ok((Start::Offset(at), at))
     }
+}
+
+/// The offset itself, or the nearest that the partition has, said aloud.
+fn within(
+    topic: &str,
+    partition: &PartitionDescription,
+    offset: Offset,
+    first: Offset,
+    end: Offset,
+) -> Offset {
+    let nearest = offset.clamp(first, end);
+    if nearest != offset {
+        let id = partition.partition;
+        eprintln!("{topic}-{id} has offsets {first} to {end}: reading begins at {nearest}");
+    }
+    nearest
 }
 
 /// The first and the next offset of a partition.

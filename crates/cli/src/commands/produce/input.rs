@@ -119,6 +119,7 @@ impl Reading {
                 _ if ended && bytes.is_empty() => return Ok(None),
                 _ if ended => return self.cut(bytes).map(Some),
                 _ if bytes.len() > LINE_BYTES_MAX => {
+                    self.line += 1;
                     return Err(self.failure(format!(
                         "is longer than {LINE_BYTES_MAX} bytes, which no batch can hold"
                     )));

@@ -36,7 +36,7 @@ const CHUNKS_AHEAD_MAX: usize = 4;
 /// The arguments of `ottla produce`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Each line of the input is a record. A file that ends in .gz or .zst is unpacked.\n\n\
+    after_help = "Each line of the input that is not empty is a record. gzip and zstd are recognised by their first bytes and unpacked.\n\n\
     Examples:\n  \
     echo hello | ottla produce greetings --create\n  \
     ottla produce flights --create --partitions 4 --file flights.ndjson.zst --key-field tailnum\n  \
@@ -214,20 +214,32 @@ impl<'a> Sending<'a> {
     async fn everything(&mut self, mut chunks: input::Chunks) -> Result<(), Failure> {
         let mut under_way = FuturesUnordered::new();
         let mut more = true;
+        // After the first failure nothing more is sent, and what is under way is still counted.
+        let mut failed = Ok(());
         let mut tick = tokio::time::interval(Duration::from_millis(200));
         while more || !under_way.is_empty() {
             tokio::select! {
                 chunk = chunks.recv(), if more && under_way.len() < CHUNKS_IN_FLIGHT_MAX => {
-                    match chunk {
-                        None => more = false,
-                        Some(chunk) => under_way.push(self.send(chunk?).await?),
+                    let sent = match chunk {
+                        None => { more = false; continue }
+                        Some(Ok(chunk)) => self.send(chunk).await,
+                        Some(Err(failure)) => Err(failure),
+                    };
+                    match sent {
+                        Ok(delivery) => under_way.push(delivery),
+                        Err(failure) => { more = false; failed = failed.and(Err(failure)) }
                     }
                 }
-                Some(done) = under_way.next() => self.count(done)?,
+                Some(done) = under_way.next() => {
+                    if let Err(failure) = self.count(done) {
+                        more = false;
+                        failed = failed.and(Err(failure));
+                    }
+                }
                 _ = tick.tick() => self.progress.tick(),
             }
         }
-        Ok(())
+        failed
     }
 
     async fn send(&self, chunk: Chunk) -> Result<impl Future<Output = ChunkDone> + use<>, Failure> {
@@ -252,7 +264,9 @@ impl<'a> Sending<'a> {
         self.done.records += delivered.records;
         self.done.bytes += chunk.bytes;
         if let Some(run) = delivered.runs.first() {
-            self.done.durability = Some(run.first.durability.name());
+            // Who asked nobody knows nothing of durability.
+            let asked = run.first.acks != Acks::None;
+            self.done.durability = asked.then(|| run.first.durability.name());
             self.done.acks = Some(run.first.acks.name());
         }
         self.progress.acknowledged(self.done.records, self.done.bytes);
@@ -273,10 +287,12 @@ fn report(done: &Done, topic: &str, context: Context) -> Result<(), Failure> {
     });
     let level = match (done.acks, done.durability) {
         (Some(acks), Some(durability)) => format!("; acknowledged with acks={acks}, {durability}"),
-        _ => String::new(),
+        (Some(_), None) => "; sent with acks=none, so nobody was asked".to_owned(),
+        (None, _) => String::new(),
     };
+    let records = if done.records == 1 { "record" } else { "records" };
     let sentence = format!(
-        "{} records, {} in {:.2} s ({}/s){level}",
+        "{} {records}, {} in {:.2} s ({}/s){level}",
         output::grouped(done.records),
         ByteCount(done.bytes),
         done.seconds,

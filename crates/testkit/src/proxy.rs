@@ -10,11 +10,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// Forwards connections, until told otherwise.
-pub(crate) struct Proxy {
+#[derive(Debug)]
+pub struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
 }
 
+#[derive(Debug)]
 struct State {
     target: std::sync::Mutex<SocketAddr>,
     /// A new number ends every connection.
@@ -25,7 +27,11 @@ struct State {
 }
 
 impl Proxy {
-    pub(crate) async fn start(target: SocketAddr) -> Self {
+    /// One that forwards to `target`, on a free port of the loopback.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(State {
@@ -38,29 +44,28 @@ impl Proxy {
         Self { address, state }
     }
 
-    pub(crate) fn address(&self) -> String {
+    /// Where it listens.
+    pub fn address(&self) -> String {
         self.address.to_string()
     }
 
     /// Ends every connection.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.state.generation.send_modify(|generation| *generation += 1);
     }
 
     /// Swallows what the broker answers, or no longer.
-    pub(crate) fn mute(&self, yes: bool) {
+    pub fn mute(&self, yes: bool) {
         self.state.mute.store(yes, Ordering::SeqCst);
     }
 
     /// How many bytes of answers were swallowed.
-    #[allow(dead_code)]
-    pub(crate) fn swallowed(&self) -> u64 {
+    pub fn swallowed(&self) -> u64 {
         self.state.swallowed.load(Ordering::SeqCst)
     }
 
     /// New connections go elsewhere.
-    #[allow(dead_code)]
-    pub(crate) fn retarget(&self, target: SocketAddr) {
+    pub fn retarget(&self, target: SocketAddr) {
         *self.state.target.lock().expect("nobody panics here") = target;
     }
 }
