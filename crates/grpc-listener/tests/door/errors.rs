@@ -36,10 +36,10 @@ async fn an_unknown_topic_is_answered_with_the_nearest() {
     check(
         described(&door, "flihgts").await,
         &expect![[r#"
-        UNKNOWN_TOPIC (NotFound): there is no topic flihgts; did you mean flights? (list the topics, or create it: ottla topic create flihgts)
-        outcome=did_not_happen retry=after_refresh fault=caller
-        nearest_topic=flights topic=flihgts
-    "#]],
+            UNKNOWN_TOPIC (NotFound): there is no topic flihgts (did you mean flights?) (list the topics, or create it: ottla topic create flihgts)
+            outcome=did_not_happen retry=after_refresh fault=caller
+            nearest_topic=flights topic=flihgts
+        "#]],
     );
     check(
         described(&door, "something-else-altogether").await,
