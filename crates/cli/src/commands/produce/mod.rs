@@ -1,7 +1,7 @@
 //! `ottla produce`: records from standard input or a file into a topic.
 //!
-//! A thread of its own reads, unpacks and cuts the input ([`input`], [`fields`]); this side sends whole chunks with one
-//! delivery each and counts what was acknowledged ([`progress`]).
+//! A thread of its own reads, unpacks and cuts the input (`input`, `fields`); this side sends whole chunks with one
+//! delivery each and counts what was acknowledged (`progress`).
 
 mod fields;
 mod input;
