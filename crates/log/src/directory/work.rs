@@ -15,6 +15,9 @@ use crate::stream::{FillTo, Stream};
 /// How long a checkpoint may be behind what happened, so that recovery stays short.
 const CHECKPOINT_AGE_MS_MAX: i64 = 10_000;
 
+/// How often a journal that is full again at once is set free for the sake of one change.
+const DRAIN_TRIES_MAX: usize = 64;
+
 impl Shared {
     /// Does one unit of a lane's work.
     pub(crate) fn step(&self, lane: Lane, now: Timestamp) -> Step {
@@ -164,15 +167,16 @@ impl Shared {
     /// journal space where it is wanted for that. `false`: the disk is full.
     pub(crate) fn drain(&self, log: &mut CheckpointLog) -> Result<bool, Offline> {
         let now = log.made_at;
-        while self.journal().drain(self, now)? == Wrote::Blocked {
-            let Some(last) = self.journal().wants_free(self) else { return Ok(false) };
-            if !self.evacuate_locked(log, last, now)?
-                || self.journal().wants_free(self) == Some(last)
-            {
-                return Ok(false);
+        for _ in 0..DRAIN_TRIES_MAX {
+            if self.journal().drain(self, now)? != Wrote::Blocked {
+                return Ok(true);
+            }
+            // Where nothing is wanted any more somebody else has just set it free.
+            if let Some(last) = self.journal().wants_free(self) {
+                self.evacuate_locked(log, last, now)?;
             }
         }
-        Ok(true)
+        Ok(false)
     }
 
     fn evacuate_locked(
@@ -183,18 +187,26 @@ impl Shared {
     ) -> Result<bool, Offline> {
         for stream in self.all_streams() {
             while stream.state.lock().needs_round_upto(last) {
-                if !self.fill(&stream, FillTo::Rest)? {
-                    // A fill by another thread, or a full disk: the next step tries again.
+                if self.fill(&stream, FillTo::Rest)? {
+                    self.counters.forced_fills.add(1);
+                } else if stream.is_filling() {
+                    // By another thread: what it leaves is filled then.
+                    drop(stream.lock_unfilling());
+                } else {
+                    // A full disk: the next step tries again.
                     break;
                 }
-                self.counters.forced_fills.add(1);
             }
         }
         let done = self.checkpoint_locked(log, now, false)?;
+        let freed = self.journal().wants_free(self) != Some(last);
+        if done && !freed {
+            self.journal().note_stuck();
+        }
         // Whoever found the journal full is let in again.
         self.queues.journal.bell.ring();
         // Without progress, as on a full disk, the next step waits for its turn.
-        Ok(done && self.journal().wants_free(self) != Some(last))
+        Ok(done && freed)
     }
 
     fn checkpoint_is_due(&self, now: Timestamp) -> bool {

@@ -25,13 +25,16 @@ pub(crate) struct JournalFiles {
     pub(crate) rotated: bool,
     /// Whether a round waits for a file to be set free.
     pub(crate) blocked: bool,
+    /// Whether setting a file free came to nothing while a round waited: then the journal may grow
+    /// beyond its bound.
+    stuck: bool,
 }
 
 impl JournalFiles {
     /// These files are in use, oldest first, and these are free.
     pub(crate) fn new(live: VecDeque<JournalFile>, free: Vec<JournalFile>) -> Self {
         assert!(!live.is_empty(), "a journal has a file to write to");
-        Self { live, free, rotated: false, blocked: false }
+        Self { live, free, rotated: false, blocked: false, stuck: false }
     }
 
     /// The file that is written to.
@@ -66,6 +69,7 @@ impl JournalFiles {
         self.live.push_back(file);
         self.rotated = true;
         self.blocked = false;
+        self.stuck = false;
     }
 
     /// Where replay must begin that needs no round before `sequence`: the start of the file that
@@ -102,9 +106,19 @@ impl JournalFiles {
         scarce.then(|| next.first - 1)
     }
 
-    /// Whether there is no file but the one that is written to.
-    pub(crate) fn is_alone(&self) -> bool {
-        self.live.len() == 1 && self.free.is_empty()
+    /// Whether a new file may be made whatever the bound: there is none but the one that is written to,
+    /// or no file could be set free.
+    pub(crate) fn must_grow(&self) -> bool {
+        self.stuck || (self.live.len() == 1 && self.free.is_empty())
+    }
+
+    /// Nothing could be set free.
+    ///
+    /// SUBTLE: a stream whose last durable operations lie in one block with some that wait for the
+    /// very round that is blocked cannot be brought past the oldest file: that block may not be written
+    /// before they are durable. Only a round helps, so there has to be room for one.
+    pub(crate) fn note_stuck(&mut self) {
+        self.stuck = self.blocked;
     }
 
     /// Bytes of the files in use.

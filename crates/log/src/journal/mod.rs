@@ -100,6 +100,11 @@ impl Journal {
         self.files.lock().wants_free(shared.settings.journal_bytes_max)
     }
 
+    /// Nothing could be set free for the round that waits.
+    pub(crate) fn note_stuck(&self) {
+        self.files.lock().note_stuck();
+    }
+
     /// Whether a file was completed since the last checkpoint.
     pub(crate) fn take_rotated(&self) -> bool {
         std::mem::take(&mut self.files.lock().rotated)

@@ -268,12 +268,12 @@ impl Writer {
         let length = length.max(shared.settings.journal_bytes_start).max(bytes);
         let length = length.next_multiple_of(BLOCK_BYTES);
         loop {
-            let (total, alone) = {
+            let (total, must_grow) = {
                 let files = files.lock();
-                (files.total_bytes(), files.is_alone())
+                (files.total_bytes(), files.must_grow())
             };
             // A journal too small for a second file could never set one free.
-            if alone || total + length <= shared.settings.journal_bytes_max {
+            if must_grow || total + length <= shared.settings.journal_bytes_max {
                 return make_journal_file(&*self.storage, number, length)
                     .map(|handle| Some((number, length, handle)));
             }

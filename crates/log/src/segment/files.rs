@@ -104,12 +104,14 @@ impl SegmentFiles {
         name: SegmentName,
         purpose: Use,
     ) -> storage::Result<Arc<dyn StorageFile>> {
-        if let Some(file) = self.handles.lock().get(name, purpose) {
+        // Opened under the lock: a handle of a file that is made anew meanwhile must not be kept.
+        let mut handles = self.handles.lock();
+        if let Some(file) = handles.get(name, purpose) {
             return Ok(file);
         }
         let path = name.path(SegmentFile::Log);
         let file = self.data.open(&path, purpose.mode(Intent::ReadWrite))?;
-        self.handles.lock().put(name, purpose, &file, self.handles_max);
+        handles.put(name, purpose, &file, self.handles_max);
         Ok(file)
     }
 
@@ -137,7 +139,10 @@ impl SegmentFiles {
         if !self.skip_dirsync {
             self.data.sync_dir(&dir)?;
         }
-        self.handles.lock().put(name, purpose, &file, self.handles_max);
+        // Handles of a former file of this name lead nowhere any more.
+        let mut handles = self.handles.lock();
+        handles.remove(name);
+        handles.put(name, purpose, &file, self.handles_max);
         Ok(file)
     }
 

@@ -102,7 +102,9 @@ impl Stream {
         self.drain_journal(&mut self.shared.checkpoints.lock())?;
         while self.state.lock().tail.first_unwritten().is_some() {
             drop(self.lock_unfilling());
-            if !self.shared.fill(&self.me(), FillTo::Rest)? && !self.is_filling() {
+            let filled = self.shared.fill(&self.me(), FillTo::Rest)?;
+            let stuck = || self.shared.budget.free() == 0;
+            if !filled && !self.is_filling() && stuck() {
                 let why = "its bytes could not be written out".to_owned();
                 return Err(StreamError::Storage { stream: self.id, why });
             }

@@ -195,8 +195,10 @@ impl StreamState {
 
     /// The segments that hold anything below `end`, as far as their files and the block in memory go.
     fn views_below(&self, end: Offset) -> Vec<SegmentView> {
+        // Segments below the start are on their way out, and their files may be gone by now.
+        let first = self.segment_at(self.log_start);
         let below = self.segments.iter().filter(|segment| segment.base < end).count();
-        (0..below).map(|at| self.view_of(at)).collect()
+        (first..below).map(|at| self.view_of(at)).collect()
     }
 
     /// Takes a cut in; answers the segments that are gone.
