@@ -4,7 +4,7 @@
 //! committed or pending, writes the records as one entry of the [`MetadataLog`], and answers once that
 //! entry is committed. Outsiders hold a [`ControllerHandle`].
 //!
-//! The log behind the seam has one voter today, [`LocalMetadataLog`](log::LocalMetadataLog): an entry
+//! The log behind the seam has one voter today, [`LocalMetadataLog`]: an entry
 //! is committed when it is durable here. A quorum takes its place behind the same seam.
 //!
 //! Read in this order: [`log`] (the seam), [`controller`] (start and handle), `driver` (the state, and

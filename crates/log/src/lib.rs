@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`settings`] and [`error`] (the rim), [`directory`] (one data directory and
 //! the lanes of its work), [`stream`] (one log in it), [`metrics`]; then what they are made of:
-//! [`format`] (every byte that outlives the process), the pure leaf machines [`epochs`],
+//! [`mod@format`] (every byte that outlives the process), the pure leaf machines [`epochs`],
 //! [`producers`] and [`index`], and [`storage`] (the seam below).
 
 #![forbid(unsafe_code)]
