@@ -18,18 +18,25 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use ottla_log::storage::FaultyStorage;
 use ottla_log::storage::disk::Image;
 use ottla_log::storage::faulty::FaultyDisk;
 use ottla_model::Rng;
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
 
 use self::filesystem::PowerFilesystem;
+
+/// For how long unmounting waits for a disk that is busy.
+const BUSY_MAX: Duration = Duration::from_secs(5);
 
 /// A mounted disk. Dropping it unmounts.
 #[derive(Debug)]
 pub struct PowerDisk {
     power: Power,
+    point: PathBuf,
     session: Option<fuser::BackgroundSession>,
 }
 
@@ -72,7 +79,7 @@ impl PowerDisk {
         config.mount_options = vec![fuser::MountOption::FSName("ottla-power-cut".to_owned())];
         config.n_threads = Some(2);
         let session = fuser::spawn_mount(PowerFilesystem::new(power.clone()), at, &config)?;
-        Ok(Self { power, session: Some(session) })
+        Ok(Self { power, point: at.to_owned(), session: Some(session) })
     }
 
     /// The model behind, for its odds, its capacity and its rot.
@@ -89,14 +96,32 @@ impl PowerDisk {
         })
     }
 
-    /// Unmounts. Files that are still open keep the mount point busy for as long.
+    /// Unmounts. Files that are still open keep the mount point busy, which is waited for, within reason.
     ///
     /// # Errors
     /// What the system says.
     pub fn unmount(mut self) -> io::Result<()> {
-        match self.session.take() {
-            Some(session) => session.umount_and_join(),
-            None => Ok(()),
+        let Some(session) = self.session.take() else { return Ok(()) };
+        match unmount_when_idle(&self.point) {
+            Ok(()) => session.join(),
+            // Who may not unmount leaves it to the session, which has a helper program for that.
+            Err(_) => session.umount_and_join(),
+        }
+    }
+}
+
+/// Unmounts, and waits while the disk is busy.
+///
+/// A process that another thread starts holds copies of all open files until it runs its program, so that a
+/// disk of which everything is closed may be busy for a moment.
+fn unmount_when_idle(point: &Path) -> Result<(), Errno> {
+    let deadline = Instant::now() + BUSY_MAX;
+    loop {
+        match unmount(point, UnmountFlags::empty()) {
+            Err(Errno::BUSY) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            done => return done,
         }
     }
 }
