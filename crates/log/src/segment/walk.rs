@@ -21,6 +21,8 @@ pub(crate) struct SegmentView {
     pub(crate) name: SegmentName,
     /// Nothing from here on is looked at.
     pub(crate) limit: u64,
+    /// No batch below the limit reaches beyond this offset.
+    pub(crate) end: Offset,
     /// Bytes that stand for the file's from this position on.
     pub(crate) overlay: Option<(u64, Bytes)>,
 }
@@ -119,7 +121,9 @@ impl SegmentReader {
         if position + header.size() as u64 > self.view.limit {
             return Err(self.bad(position, "the batch passes the end of the segment".to_owned()));
         }
-        if header.next_offset() <= header.base_offset || header.base_offset < self.view.name.base {
+        let offsets = header.base_offset..header.next_offset();
+        if offsets.is_empty() || offsets.start < self.view.name.base || offsets.end > self.view.end
+        {
             return Err(self.bad(position, "its offsets cannot be".to_owned()));
         }
         Ok(Some(header))
@@ -142,6 +146,9 @@ impl SegmentReader {
 
     /// Whole batches from `position` on, each with its CRC checked, until `bytes_max` or a batch that
     /// passes `upto`; the first comes whatever its size. Answers the bytes and the offset after them.
+    ///
+    /// SUBTLE: that the first one passes `upto` is believed only when its CRC holds. A reader that is
+    /// told there is nothing yet comes again, and would do so for ever.
     pub(crate) fn batches(
         &mut self,
         position: u64,
@@ -163,7 +170,7 @@ impl SegmentReader {
                 break;
             };
             let header = batch.header();
-            if header.next_offset() > upto {
+            if at > 0 && header.next_offset() > upto {
                 break;
             }
             if header.base_offset != expected {
@@ -173,6 +180,9 @@ impl SegmentReader {
             batch
                 .verify_crc()
                 .map_err(|error| self.bad(position + at as u64, error.to_string()))?;
+            if header.next_offset() > upto {
+                break;
+            }
             expected = header.next_offset();
             at += header.size();
         }

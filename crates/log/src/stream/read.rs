@@ -54,8 +54,10 @@ impl Stream {
         let from = request.from;
         let (mut reader, position, header) = self.find_batch(view, from)?;
         let (bytes, next) = reader.batches(position, request.upto, request.bytes_max)?;
-        let chunks = if bytes.is_empty() { Vec::new() } else { vec![bytes] };
-        Ok(Slice { chunks, start: header.base_offset, next: next.unwrap_or(header.base_offset) })
+        Ok(match next {
+            Some(next) => Slice { chunks: vec![bytes], start: header.base_offset, next },
+            None => Slice { chunks: Vec::new(), start: from, next: from },
+        })
     }
 
     /// Whether a failed read is to begin anew (`Ok`), or what it was.
@@ -150,7 +152,8 @@ impl Stream {
         upto: u64,
     ) -> Result<Bytes, WalkError> {
         let name = SegmentName { stream: self.id, base };
-        let reader = SegmentView { name, limit: upto, overlay: None }.open(&self.shared.files)?;
+        let reader = SegmentView { name, limit: upto, end: Offset(i64::MAX), overlay: None }
+            .open(&self.shared.files)?;
         reader.range(from, upto).map(Bytes::from)
     }
 }
@@ -214,11 +217,17 @@ impl StreamState {
         match first {
             Some(piece) if !piece.is_batch() => {
                 let overlay = Some((piece.position, piece.rest.clone()));
-                SegmentView { name, limit: piece.end(), overlay }
+                SegmentView { name, limit: piece.end(), end: piece.base, overlay }
             }
             // The batch that lies across the file's end is whole in memory.
-            Some(piece) => SegmentView { name, limit: piece.position, overlay: None },
-            None => SegmentView { name, limit: segment.written.min(segment.bytes), overlay: None },
+            Some(piece) => {
+                SegmentView { name, limit: piece.position, end: piece.base, overlay: None }
+            }
+            None => {
+                let end = self.segments.get(at + 1).map_or(self.log_end, |next| next.base);
+                let limit = segment.written.min(segment.bytes);
+                SegmentView { name, limit, end, overlay: None }
+            }
         }
     }
 }

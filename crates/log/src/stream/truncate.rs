@@ -260,7 +260,8 @@ impl Stream {
             (SegmentName { stream: self.id, base: segment.base }, segment.bytes)
         };
         let length = self.shared.files.open(name, Use::Read)?.len()?;
-        let view = SegmentView { name, limit: length.min(bytes), overlay: None };
+        let view =
+            SegmentView { name, limit: length.min(bytes), end: Offset(i64::MAX), overlay: None };
         let mut reader = view.open(&self.shared.files)?;
         let (mut position, mut end) = (0, name.base);
         while end < to {
@@ -290,8 +291,8 @@ impl Stream {
         let name = SegmentName { stream: self.id, base };
         let (mut position, mut end) = (0, base);
         if length > 0 {
-            let mut reader =
-                SegmentView { name, limit: length, overlay: None }.open(&self.shared.files)?;
+            let view = SegmentView { name, limit: length, end: Offset(i64::MAX), overlay: None };
+            let mut reader = view.open(&self.shared.files)?;
             while let Ok(Some(header)) = reader.header(position) {
                 position += header.size() as u64;
                 end = header.next_offset();

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use ottla_model::Timestamp;
+use ottla_model::{Offset, Timestamp};
 use ottla_record::{BatchHeader, BatchView};
 
 use super::state::StreamState;
@@ -52,7 +52,8 @@ impl Stream {
             Err(StorageError::NotFound { .. }) => return Ok(None),
             other => other?.len()?,
         };
-        let view = SegmentView { name, limit: length.max(position), overlay: None };
+        let view =
+            SegmentView { name, limit: length.max(position), end: Offset(i64::MAX), overlay: None };
         let mut reader = view.open(&self.shared.files)?;
         let intact = loop {
             let header = match reader.header(position) {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_log::storage::{MemoryStorage, Storage};
+use ottla_log::storage::{MemoryStorage, OpenMode, Storage, read_whole};
 use ottla_log::{
     Lane, LogDirectory, LogSettings, OpenContext, ReadOutcome, ReadRequest, RecoveryReport, Stream,
     StreamSettings,
@@ -90,6 +90,24 @@ impl House {
 
     pub(crate) fn remove_file(&self, path: &str) {
         self.storage.remove_file(path).expect("it is there");
+    }
+
+    /// The path of the segment that begins a stream.
+    pub(crate) fn first_segment(&self, n: u32) -> String {
+        let id = stream_id(n);
+        let name = format!("-{}", id.partition);
+        let dirs = self.storage.list("streams").expect("it lists");
+        let dir = dirs.into_iter().map(|entry| entry.name).find(|dir| dir.ends_with(&name));
+        format!("streams/{}/{:020}.log", dir.expect("it has one"), 0)
+    }
+
+    /// Changes the bytes of a file.
+    pub(crate) fn change_file(&self, path: &str, change: impl FnOnce(&mut [u8])) {
+        let bytes = read_whole(&*self.storage, path, u64::MAX).expect("it reads");
+        let mut bytes = bytes.expect("it is not too long");
+        change(&mut bytes);
+        let file = self.storage.open(path, OpenMode::READ_WRITE).expect("it opens");
+        file.write_at(0, &bytes).expect("it writes");
     }
 
     pub(crate) fn reopen_killed(&mut self) -> RecoveryReport {
