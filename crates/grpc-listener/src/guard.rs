@@ -1,4 +1,7 @@
-//! What surrounds every call: its deadline, a net for panics, and its count.
+//! What surrounds every call: its deadline, a net for panics, its count and the limit of all of them.
+//!
+//! A call that is no stream has a deadline of ours too: a peer that never finishes its request would
+//! hold it for ever.
 //!
 //! A panic in a handler or in the body of an answer becomes INTERNAL for that call, is counted and
 //! said, and touches nothing else of the connection.
@@ -23,7 +26,9 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
+use crate::activity::{Activity, Running};
 use crate::metrics::DoorMetrics;
+use crate::settings::GrpcSettings;
 
 /// Longest deadline that is kept: a longer one is none.
 const DEADLINE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -36,11 +41,35 @@ pub(crate) struct Guard {
     routes: Routes,
     metrics: DoorMetrics,
     panics: Panics,
+    calls_max: i64,
+    unary_call_max: Duration,
+    activity: Activity,
 }
 
 impl Guard {
-    pub(crate) fn new(routes: Routes, metrics: DoorMetrics, panics: Panics) -> Self {
-        Self { routes: routes.prepare(), metrics, panics }
+    pub(crate) fn new(
+        routes: Routes,
+        metrics: DoorMetrics,
+        panics: Panics,
+        settings: &GrpcSettings,
+    ) -> Self {
+        let calls_max = i64::try_from(settings.calls_max).unwrap_or(i64::MAX);
+        let (unary_call_max, activity) = (settings.unary_call_max, Activity::default());
+        Self { routes: routes.prepare(), metrics, panics, calls_max, unary_call_max, activity }
+    }
+
+    /// The same for a connection whose calls are accounted for here.
+    pub(crate) fn of_connection(self, activity: Activity) -> Self {
+        Self { activity, ..self }
+    }
+
+    /// When the call ends at the latest.
+    fn deadline(&self, method: &str, headers: &HeaderMap) -> Option<Duration> {
+        let asked = deadline(headers);
+        if STREAMS.contains(&method) {
+            return asked;
+        }
+        Some(asked.unwrap_or(self.unary_call_max).min(self.unary_call_max))
     }
 
     pub(crate) fn metrics(&self) -> &DoorMetrics {
@@ -58,9 +87,12 @@ impl Service<Request<Body>> for Guard {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let mut call = Call::begin(request.uri().path(), self.metrics.clone(), self.panics.clone());
-        let mut deadline =
-            deadline(request.headers()).map(|span| Box::pin(tokio::time::sleep(span)));
+        let mut call = Call::begin(request.uri().path(), self);
+        if self.metrics.calls_running.get() > self.calls_max {
+            return Box::pin(std::future::ready(Ok(call.refused(self.calls_max))));
+        }
+        let deadline = self.deadline(call.method, request.headers());
+        let mut deadline = deadline.map(|span| Box::pin(tokio::time::sleep(span)));
         let mut routes = self.routes.clone();
         Box::pin(async move {
             let answering = AssertUnwindSafe(async { routes.call(request).await }).catch_unwind();
@@ -89,13 +121,27 @@ struct Call {
     method: &'static str,
     metrics: DoorMetrics,
     panics: Panics,
-    running: bool,
+    /// Until it has ended.
+    running: Option<Running>,
 }
 
 impl Call {
-    fn begin(path: &str, metrics: DoorMetrics, panics: Panics) -> Self {
+    fn begin(path: &str, guard: &Guard) -> Self {
+        let (metrics, panics) = (guard.metrics.clone(), guard.panics.clone());
         metrics.calls_running.inc();
-        Self { method: known_method(path), metrics, panics, running: true }
+        let running = Some(guard.activity.begin());
+        Self { method: known_method(path), metrics, panics, running }
+    }
+
+    /// The answer to a call beyond the limit.
+    fn refused(mut self, calls_max: i64) -> Response<Body> {
+        let message = format!("the broker has {calls_max} calls already, as many as it takes");
+        let status: Status = RichError::refused("TOO_MANY_CALLS", Code::ResourceExhausted, message)
+            .with_answers(Outcome::DidNotHappen, Retry::Later, Fault::Nobody)
+            .advising("try again later, over fewer streams")
+            .into();
+        self.ended(status.code());
+        status.into_http()
     }
 
     fn panicked(&self, payload: &(dyn Any + Send)) -> Status {
@@ -107,7 +153,7 @@ impl Call {
     }
 
     fn ended(&mut self, code: Code) {
-        if std::mem::take(&mut self.running) {
+        if self.running.take().is_some() {
             self.metrics.calls_running.dec();
             self.metrics.ended(self.method, code);
         }
@@ -235,6 +281,14 @@ fn known_method(path: &str) -> &'static str {
     METHODS.iter().copied().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or("other")
 }
 
+/// Calls that may go on for as long as both sides want; `other` is the reflection service.
+const STREAMS: [&str; 4] = [
+    "ottla.v1.ProducerService/Produce",
+    "ottla.v1.ConsumerService/Fetch",
+    "grpc.health.v1.Health/Watch",
+    "other",
+];
+
 const METHODS: [&str; 16] = [
     "ottla.v1.ProducerService/Publish",
     "ottla.v1.ProducerService/Produce",
@@ -313,7 +367,9 @@ mod tests {
         let metrics = ottla_runtime::Metrics::new();
         let panics = Panics::new();
         let routes = Routes::new(Panicking { at_once });
-        let mut guard = Guard::new(routes, DoorMetrics::register(&metrics), panics.clone());
+        let settings = GrpcSettings::default();
+        let counted = DoorMetrics::register(&metrics, &settings);
+        let mut guard = Guard::new(routes, counted, panics.clone(), &settings);
         let request = Request::post("/panicking/Call").body(Body::empty()).expect("a request");
         let answer = guard.call(request).await.expect("it cannot fail");
         let headers = answer.headers().clone();

@@ -3,8 +3,9 @@
 //! It decides nothing: requests become [`ottla_broker::request`]s, answers and errors become messages.
 //! What it holds of a client is bounded, and a client's stream, panic or rubbish is its own.
 //!
-//! Read in this order: [`settings`] and [`listener`] (start, address, drain), `connection` (one socket),
-//! `guard` (what surrounds every call: deadline, panics, counting), `streamed` (the two calls whose bytes
+//! Read in this order: [`settings`] and [`listener`] (start, address, drain), [`connection`] (one socket),
+//! `activity` and `meter` (when it is let go, and when it is cut), `guard` (what surrounds every call:
+//! deadline, panics, counting), `streamed` (the two calls whose bytes
 //! tonic does not touch), `errors` and `translate` (words), then the services: `producer`, `consumer`,
 //! `topics`, `cluster`, `health`.
 //!
@@ -13,18 +14,20 @@
 //!   that does not read stops its own work and nothing piles up.
 //! - Everything of a connection runs on the core it was dealt to.
 
-mod connection;
+mod activity;
+pub mod connection;
 mod door;
 mod errors;
 mod guard;
 pub mod listener;
+mod meter;
 mod metrics;
-mod places;
 mod preface;
 mod services;
 pub mod settings;
 mod streamed;
 mod translate;
 
+pub use connection::Connections;
 pub use listener::GrpcListener;
 pub use settings::GrpcSettings;

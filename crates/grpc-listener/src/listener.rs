@@ -5,15 +5,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ottla_broker::Broker;
+use ottla_model::limits::CONNECTIONS_PER_ADDRESS_PER_SECOND_MAX;
+use ottla_runtime::places::{Places, PlacesMax};
 use ottla_runtime::{Metrics, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::connection;
-use crate::door::Door;
-use crate::guard::Guard;
-use crate::metrics::DoorMetrics;
-use crate::places::Places;
-use crate::services;
+use crate::connection::Connections;
 use crate::settings::GrpcSettings;
 
 /// How long accepting pauses when the operating system has no descriptor left for a connection.
@@ -41,12 +38,8 @@ impl GrpcListener {
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        let metrics = DoorMetrics::register(metrics);
-        let door = Door::open(broker, settings, tasks.shutdown().clone())?;
-        let (health, routes) = services::routes(&door);
-        tasks.spawn("grpc-health", health);
-        let guard = Guard::new(routes, metrics, tasks.panics().clone());
-        tasks.spawn("grpc-accept", accept(socket, door, guard, tasks.clone()));
+        let connections = Connections::new(broker, tasks.clone(), metrics, settings)?;
+        tasks.spawn("grpc-accept", accept(socket, connections));
         tracing::info!(%address, "gRPC is served");
         Ok(Self { address, tasks })
     }
@@ -69,20 +62,24 @@ impl GrpcListener {
     }
 }
 
-async fn accept(socket: std::net::TcpListener, door: Door, guard: Guard, tasks: Tasks) {
+async fn accept(socket: std::net::TcpListener, connections: Connections) {
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the gRPC socket cannot be listened on"),
     };
-    let settings = &door.settings;
-    let places = Places::new(settings.connections_max, settings.connections_per_address_max);
+    let settings = &connections.door.settings;
+    let places = Places::new(PlacesMax {
+        all: settings.connections_max,
+        address: settings.connections_per_address_max,
+        address_per_second: CONNECTIONS_PER_ADDRESS_PER_SECOND_MAX,
+    });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = door.drain.requested() => return,
+            () = connections.door.drain.requested() => return,
         };
         match accepted {
-            Ok((stream, peer)) => deal(stream, peer, &places, &door, &guard, &tasks),
+            Ok((stream, peer)) => deal(stream, peer, &places, &connections),
             Err(error) => {
                 tracing::warn!(%error, "a gRPC connection could not be accepted");
                 tokio::time::sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
@@ -92,24 +89,17 @@ async fn accept(socket: std::net::TcpListener, door: Door, guard: Guard, tasks: 
 }
 
 /// Hands the socket to the next core in turn.
-fn deal(
-    stream: TcpStream,
-    peer: SocketAddr,
-    places: &Places,
-    door: &Door,
-    guard: &Guard,
-    tasks: &Tasks,
-) {
-    let metrics = guard.metrics().clone();
-    let Some(place) = places.take(peer.ip()) else {
+fn deal(stream: TcpStream, peer: SocketAddr, places: &Places, connections: &Connections) {
+    let metrics = connections.guard.metrics().clone();
+    let Some(place) = places.take(peer.ip(), connections.door.clock.moment()) else {
         metrics.refused_connections.inc();
         return tracing::warn!(%peer, "a gRPC connection was closed: there are too many");
     };
     let Ok(stream) = stream.into_std() else {
         return;
     };
-    let serving = connection::serve(stream, door.clone(), guard.clone(), tasks.clone());
-    tasks.spawn("grpc-connection", async move {
+    let serving = connections.clone().accepted(stream);
+    connections.tasks.spawn("grpc-connection", async move {
         metrics.connections.inc();
         serving.await;
         metrics.connections.dec();

@@ -19,6 +19,16 @@ pub struct GrpcSettings {
     pub handshake_timeout: Duration,
     /// After how long a connection is asked to be replaced by a new one. Streams under way are not cut.
     pub connection_age_max: Duration,
+    /// How long a connection may take to its first call.
+    pub first_call_timeout: Duration,
+    /// How long a connection without a call is kept. Clients connect again when they have one.
+    pub idle_max: Duration,
+    /// How long a connection without a call may take to leave when it is asked to; then it is cut.
+    pub goodbye_timeout: Duration,
+    /// Most calls of all connections together. One more is refused.
+    pub calls_max: usize,
+    /// Longest time that a call which is no stream takes, whatever its deadline.
+    pub unary_call_max: Duration,
     /// Most requests of a produce stream without an answer.
     pub produce_requests_max: u32,
     /// Most bytes of a produce stream without an answer.
@@ -40,6 +50,11 @@ impl Default for GrpcSettings {
             streams_max: STREAMS_MAX,
             handshake_timeout: Duration::from_secs(10),
             connection_age_max: Duration::from_secs(3600),
+            first_call_timeout: Duration::from_secs(10),
+            idle_max: Duration::from_secs(15 * 60),
+            goodbye_timeout: Duration::from_secs(5),
+            calls_max: 100_000,
+            unary_call_max: Duration::from_secs(5 * 60),
             produce_requests_max: 1024,
             produce_bytes_max: ByteCount(PRODUCE_WINDOW_BYTES),
             acknowledge_timeout: Duration::from_secs(30),

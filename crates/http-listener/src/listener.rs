@@ -1,25 +1,18 @@
 //! The listener: accepts sockets, serves HTTP/1.1 on them, and drains.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use ottla_broker::Broker;
-use ottla_runtime::{Metrics, Tasks};
+use ottla_runtime::places::Places;
+use ottla_runtime::{Clock, Metrics, Tasks};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
-use crate::pages::Pages;
+use crate::connection::Connections;
+use crate::metrics::DoorMetrics;
+use crate::settings::HttpSettings;
 
-/// Most connections at a time; the next waits to be accepted.
-const CONNECTIONS_MAX: usize = 256;
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long accepting pauses when the operating system has no descriptor left for a connection.
 const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(100);
 
@@ -27,6 +20,15 @@ const PAUSE_WITHOUT_DESCRIPTORS: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct HttpListener {
     address: SocketAddr,
+    tasks: Tasks,
+}
+
+/// What accepts.
+struct Acceptor {
+    connections: Connections,
+    places: Places,
+    metrics: DoorMetrics,
+    clock: Clock,
     tasks: Tasks,
 }
 
@@ -40,11 +42,19 @@ impl HttpListener {
         broker: Broker,
         metrics: Metrics,
         tasks: Tasks,
+        settings: HttpSettings,
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        let pages = Arc::new(Pages::new(broker, metrics));
-        tasks.spawn("http-accept", accept(socket, pages, tasks.clone()));
+        let drain = tasks.shutdown().clone();
+        let acceptor = Acceptor {
+            metrics: DoorMetrics::register(&metrics, settings.connections_max.all),
+            places: Places::new(settings.connections_max),
+            connections: Connections::new(broker, metrics, drain, settings),
+            clock: Clock::start(),
+            tasks: tasks.clone(),
+        };
+        tasks.spawn("http-accept", acceptor.run(socket));
         Ok(Self { address, tasks })
     }
 
@@ -61,52 +71,42 @@ impl HttpListener {
     }
 }
 
-async fn accept(socket: std::net::TcpListener, pages: Arc<Pages>, tasks: Tasks) {
-    let listener = match TcpListener::from_std(socket) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the HTTP socket cannot be listened on"),
-    };
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = tasks.shutdown().requested() => return,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let (pages, connection_tasks) = (Arc::clone(&pages), tasks.clone());
-                tasks.spawn_here("http-connection", async move {
-                    serve(stream, pages, connection_tasks).await;
-                    drop(place);
-                });
-            }
+impl Acceptor {
+    async fn run(self, socket: std::net::TcpListener) {
+        let listener = match TcpListener::from_std(socket) {
+            Ok(listener) => listener,
             Err(error) => {
-                tracing::warn!(%error, "an HTTP connection could not be accepted");
-                tokio::time::sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
+                return tracing::error!(%error, "the HTTP socket cannot be listened on");
+            }
+        };
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.tasks.shutdown().requested() => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.take(stream, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "an HTTP connection could not be accepted");
+                    tokio::time::sleep(PAUSE_WITHOUT_DESCRIPTORS).await;
+                }
             }
         }
     }
-}
 
-async fn serve(stream: TcpStream, pages: Arc<Pages>, tasks: Tasks) {
-    let answer = service_fn(move |request: http::Request<_>| {
-        let page = pages.answer(request.method(), request.uri().path());
-        async move { Ok::<_, Infallible>(page) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), answer);
-    let mut connection = std::pin::pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = tasks.shutdown().requested() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "an HTTP connection ended early");
+    /// Serves the socket on the core that accepted it: these are few and short.
+    fn take(&self, stream: TcpStream, peer: SocketAddr) {
+        let metrics = self.metrics.clone();
+        let Some(place) = self.places.take(peer.ip(), self.clock.moment()) else {
+            metrics.refused_connections.inc();
+            return tracing::warn!(%peer, "an HTTP connection was closed: there are too many");
+        };
+        let serving = self.connections.clone().serve(stream);
+        self.tasks.spawn_here("http-connection", async move {
+            metrics.connections.inc();
+            serving.await;
+            metrics.connections.dec();
+            drop(place);
+        });
     }
 }

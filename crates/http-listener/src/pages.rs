@@ -19,6 +19,7 @@ const INDEX: &str = concat!(
     "/metrics       metrics for Prometheus\n",
 );
 
+#[derive(Debug)]
 pub(crate) struct Pages {
     broker: Broker,
     metrics: Metrics,

@@ -1,5 +1,7 @@
 //! Every named maximum, with its reason. Settings choose below these; nothing chooses above.
 
+use std::time::Duration;
+
 use crate::units::{KIB, MIB};
 
 /// Longest topic name. Kafka's rule: with a suffix it must still be a file name.
@@ -73,6 +75,37 @@ pub const SEGMENT_BYTES_MIN: u64 = 16 * KIB;
 
 /// Largest size of a segment: positions in an index are 32 bits wide.
 pub const SEGMENT_BYTES_MAX: u64 = 2 * 1024 * MIB - BLOCK_BYTES;
+
+/// Most connections of one listener that one address may begin within a second. A shell loop stays
+/// below it; who only opens and closes does not cost more than that.
+pub const CONNECTIONS_PER_ADDRESS_PER_SECOND_MAX: usize = 1_000;
+
+/// Most frames that carry nothing (SETTINGS, PING, WINDOW_UPDATE and the like) that one HTTP/2
+/// connection may send in a second. Clients that measure their bandwidth reach some 20,000; a flood
+/// brings millions.
+pub const HTTP2_IDLE_FRAMES_PER_SECOND_MAX: u32 = 100_000;
+
+/// Most streams that one HTTP/2 connection may reset in a second. Each cost the server a call.
+pub const HTTP2_RESETS_PER_SECOND_MAX: u32 = 1_000;
+
+/// Most connections of the HTTP door at a time. It is for probes and for Prometheus.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+
+/// Most connections of the HTTP door that one address may have, so that nobody alone holds it shut.
+pub const HTTP_CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
+
+/// How long the head of an HTTP request may take, and how long its connection may be idle before it.
+pub const HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest head of an HTTP request.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * KIB as usize;
+
+/// Most headers of an HTTP request.
+pub const HTTP_HEADERS_MAX: usize = 64;
+
+/// How long a connection of the HTTP door may last, whatever it does: who reads an answer byte by
+/// byte is cut then.
+pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_secs(60);
 
 const _: () = assert!(FETCH_BYTES_MAX >= BATCH_BYTES_MAX, "one whole batch must always fit");
 const _: () = assert!(BATCH_BYTES_MAX_DEFAULT <= BATCH_BYTES_MAX);

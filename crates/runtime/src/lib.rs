@@ -3,13 +3,15 @@
 //!
 //! Read in this order: [`clock`] and [`entropy`] (what pure code is handed), [`shutdown`] (how
 //! everything is asked to end), [`cores`] and [`tasks`] (where async code runs), [`thread`] (where
-//! blocking code runs), [`panics`] (how a panic is kept from its neighbours), [`metrics`].
+//! blocking code runs), [`panics`] (how a panic is kept from its neighbours), [`places`] (how many
+//! connections there may be), [`metrics`].
 
 pub mod clock;
 pub mod cores;
 pub mod entropy;
 pub mod metrics;
 pub mod panics;
+pub mod places;
 pub mod shutdown;
 pub mod tasks;
 pub mod thread;

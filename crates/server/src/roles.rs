@@ -9,7 +9,7 @@ use ottla_broker::{Broker, BrokerConfig, BrokerParts, StorageListener, StorageTh
 use ottla_controller::ControlSettings;
 use ottla_controller::{Controller, ControllerConfig, ControllerHandle, LocalMetadataLog};
 use ottla_grpc_listener::{GrpcListener, GrpcSettings};
-use ottla_http_listener::HttpListener;
+use ottla_http_listener::{HttpListener, HttpSettings};
 use ottla_log::{LogDirectory, LogSettings};
 use ottla_metadata::record::Endpoint;
 use ottla_metadata::request::{ControllerRequest, ControllerResponse, RegisterBroker};
@@ -166,6 +166,8 @@ pub(crate) fn start_grpc(
     let settings = GrpcSettings {
         connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
         streams_max: limits.streams_max,
+        calls_max: limits.calls_max,
+        idle_max: limits.idle_max,
         ..GrpcSettings::default()
     };
     let tasks = ground.cores.tasks(Shutdown::new());
@@ -181,7 +183,8 @@ pub(crate) fn start_http(
 ) -> Result<Option<HttpListener>, StartError> {
     let Some(socket) = socket else { return Ok(None) };
     let tasks = ground.cores.tasks(Shutdown::new());
-    HttpListener::start(socket, broker.clone(), ground.metrics.clone(), tasks)
+    let (metrics, settings) = (ground.metrics.clone(), HttpSettings::default());
+    HttpListener::start(socket, broker.clone(), metrics, tasks, settings)
         .map(Some)
         .map_err(StartError::system("serve HTTP"))
 }

@@ -8,9 +8,8 @@ use ottla_wire::{transport, v1};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::peer::PREFACE;
 use crate::support::{Door, batch, called, framed, request};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What the server says to these bytes, until it closes the connection.
 async fn answer_to(door: &Door, bytes: &[u8]) -> Vec<u8> {

@@ -7,11 +7,8 @@ use ottla_wire::transport;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::peer::{PREFACE, SETTINGS, WINDOW_UPDATE};
 use crate::support::Door;
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const SETTINGS: u8 = 4;
-const WINDOW_UPDATE: u8 = 8;
 
 /// A frame: its type, its flags and stream, its payload.
 async fn frame(stream: &mut TcpStream) -> (u8, u32, Vec<u8>) {

@@ -5,6 +5,8 @@ mod errors;
 mod fetch;
 mod hostile;
 mod limits;
+mod patience;
+mod peer;
 mod produce;
 mod support;
 mod topics;

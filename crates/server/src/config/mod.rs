@@ -93,6 +93,10 @@ settings! {
         streams_max: u32 = "128",
         /// Connections open at a time; further ones are closed at once.
         connections_max: u32 = "10000",
+        /// Calls open at a time, of all connections together; further ones are refused.
+        calls_max: usize = "100000",
+        /// How long a connection without a call is kept. Clients connect again by themselves.
+        idle_max: Duration = "15min",
     }
 }
 
