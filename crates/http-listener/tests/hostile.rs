@@ -98,10 +98,7 @@ async fn a_head_without_end_is_refused_at_its_limit() {
     for head in [long, many] {
         let answer = door.answer_to(head.as_bytes()).await;
         // It may be reset before the answer is read, as not all of it was.
-        assert!(
-            answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{answer}"
-        );
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     }
     door.still_serves().await;
 }

@@ -45,7 +45,7 @@ settings! {
         log: LogConfig,
         /// What a new topic gets that does not say.
         topics: TopicsConfig,
-        /// What one gRPC client may use up.
+        /// What gRPC clients may use up.
         grpc_limits: GrpcLimits,
     }
 }
@@ -87,7 +87,7 @@ settings! {
 }
 
 settings! {
-    /// What one gRPC client may use up.
+    /// What gRPC clients may use up.
     pub struct GrpcLimits ["grpc_limits"] {
         /// Calls that one connection may have open at a time.
         streams_max: u32 = "128",
