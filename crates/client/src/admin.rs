@@ -1,6 +1,8 @@
 //! Administration: topics, their settings and partitions, and the cluster.
 
-use ottla_model::{Offset, PartitionId, Timestamp, TopicName};
+use std::time::Duration;
+
+use ottla_model::{BrokerId, Offset, PartitionId, Timestamp, TopicName};
 use ottla_wire::v1;
 use ottla_wire::v1::topic_service_client::TopicServiceClient;
 
@@ -11,12 +13,22 @@ use crate::topic::{
     ClusterDescription, ConfigChanges, ConfigEntry, ListedOffset, NewTopic, OffsetAt,
     TopicDescription, TopicListing,
 };
+use crate::tries::Tries;
 
 /// How many topics one page of the list has.
 const PAGE_TOPICS: u32 = 1_000;
 
-/// What a client may ask of a cluster beside records. Each call is one request and one answer, and
-/// is tried again by itself only where that cannot do any harm.
+/// What the cluster says of a topic that was to be created.
+const TOPIC_EXISTS: &str = "TOPIC_EXISTS";
+/// What the cluster says of a topic that is not there.
+const UNKNOWN_TOPIC: &str = "UNKNOWN_TOPIC";
+
+/// What a client may ask of a cluster beside records.
+///
+/// Each call is tried for as long as the settings' `request_timeout`, so that a broker may restart or
+/// a leader move meanwhile. It is made again after an attempt of which nobody knows what became of it,
+/// and then the answer is read accordingly: what was to be created may exist, what was to be deleted may
+/// be gone.
 #[derive(Clone, Debug)]
 pub struct Admin {
     client: Client,
@@ -28,6 +40,9 @@ impl Admin {
     }
 
     /// Creates a topic; with `validate_only` says what it would be (and its id means nothing).
+    ///
+    /// When it exists after an attempt whose answer was lost, with the partitions that were asked for,
+    /// it counts as created: nobody can tell whose it is.
     pub async fn create_topic(&self, topic: NewTopic) -> Result<TopicListing, ClientError> {
         let name = TopicName::new(&topic.name)?;
         let request = v1::CreateTopicRequest {
@@ -37,14 +52,35 @@ impl Admin {
             config: topic.config,
             validate_only: topic.validate_only,
         };
+        let mut tries = self.client.tries();
+        loop {
+            let created = self.create_once(&tries, request.clone()).await;
+            match created {
+                Ok(topic) => return Ok(topic),
+                Err(error) if tries.doubtful() && error.code() == Some(TOPIC_EXISTS) => {
+                    let there = self.describe_topic(name.as_str()).await?;
+                    let same = [0, there.partitions.len()].contains(&(request.partitions as usize));
+                    return if same { Ok(there.listing()) } else { Err(error) };
+                }
+                Err(error) => tries.after(error).await?,
+            }
+        }
+    }
+
+    async fn create_once(
+        &self,
+        tries: &Tries<'_>,
+        request: v1::CreateTopicRequest,
+    ) -> Result<TopicListing, ClientError> {
+        let validate_only = request.validate_only;
         let (address, answer) = self
             .client
-            .call(request, |channel, request| async move {
+            .call(tries, request, |channel, request| async move {
                 TopicServiceClient::new(channel).create_topic(request).await
             })
             .await?;
         let mut summary = answer.topic.ok_or_else(|| missing(&address, "topic"))?;
-        if summary.id.is_empty() && topic.validate_only {
+        if summary.id.is_empty() && validate_only {
             summary.id = vec![0; 16].into();
         }
         convert::listing(summary).map_err(|what| protocol(&address, what))
@@ -79,10 +115,19 @@ impl Admin {
 
     /// All about one topic.
     pub async fn describe_topic(&self, topic: &str) -> Result<TopicDescription, ClientError> {
-        let request = v1::DescribeTopicRequest { topic: Some(TopicName::new(topic)?.into()) };
+        let patience = self.client.config().request_timeout;
+        self.describe_topic_within(patience, &TopicName::new(topic)?).await
+    }
+
+    pub(crate) async fn describe_topic_within(
+        &self,
+        patience: Duration,
+        topic: &TopicName,
+    ) -> Result<TopicDescription, ClientError> {
+        let request = v1::DescribeTopicRequest { topic: Some(topic.clone().into()) };
         let (address, answer) = self
             .client
-            .read(request, |channel, request| async move {
+            .read_within(patience, request, |channel, request| async move {
                 let mut service = TopicServiceClient::new(channel)
                     .max_decoding_message_size(ottla_wire::transport::RESPONSE_BYTES_MAX);
                 service.describe_topic(request).await
@@ -105,7 +150,7 @@ impl Admin {
         };
         let (_, answer) = self
             .client
-            .call(request, |channel, request| async move {
+            .read(request, |channel, request| async move {
                 TopicServiceClient::new(channel).alter_topic_config(request).await
             })
             .await?;
@@ -123,25 +168,46 @@ impl Admin {
             partitions: total,
             validate_only: false,
         };
-        let (address, answer) = self
-            .client
-            .call(request, |channel, request| async move {
+        let mut tries = self.client.tries();
+        loop {
+            let add = |channel, request| async move {
                 TopicServiceClient::new(channel).add_partitions(request).await
-            })
-            .await?;
-        let summary = answer.topic.ok_or_else(|| missing(&address, "topic"))?;
-        convert::listing(summary).map_err(|what| protocol(&address, what))
+            };
+            match self.client.call(&tries, request.clone(), add).await {
+                Ok((address, answer)) => {
+                    let summary = answer.topic.ok_or_else(|| missing(&address, "topic"))?;
+                    return convert::listing(summary).map_err(|what| protocol(&address, what));
+                }
+                Err(ClientError::Refused(error)) if tries.doubtful() => {
+                    let there = self.describe_topic(topic).await?;
+                    let done = there.partitions.len() == total as usize;
+                    return if done {
+                        Ok(there.listing())
+                    } else {
+                        Err(ClientError::Refused(error))
+                    };
+                }
+                Err(error) => tries.after(error).await?,
+            }
+        }
     }
 
     /// Deletes a topic and everything in it.
     pub async fn delete_topic(&self, topic: &str) -> Result<(), ClientError> {
         let request = v1::DeleteTopicRequest { topic: Some(TopicName::new(topic)?.into()) };
-        self.client
-            .call(request, |channel, request| async move {
+        let mut tries = self.client.tries();
+        loop {
+            let delete = |channel, request| async move {
                 TopicServiceClient::new(channel).delete_topic(request).await
-            })
-            .await?;
-        Ok(())
+            };
+            match self.client.call(&tries, request.clone(), delete).await {
+                Ok(_) => return Ok(()),
+                Err(error) if tries.doubtful() && error.code() == Some(UNKNOWN_TOPIC) => {
+                    return Ok(());
+                }
+                Err(error) => tries.after(error).await?,
+            }
+        }
     }
 
     /// Deletes the records of a partition before `before`; answers where the partition begins then.
@@ -152,13 +218,29 @@ impl Admin {
         before: Offset,
     ) -> Result<Offset, ClientError> {
         let name = TopicName::new(topic)?;
-        let leader = self.leader(&name, partition).await?;
+        let mut tries = self.client.tries();
+        loop {
+            match self.delete_records_once(&tries, &name, partition, before).await {
+                Ok(log_start) => return Ok(log_start),
+                Err(error) => tries.after(error).await?,
+            }
+        }
+    }
+
+    async fn delete_records_once(
+        &self,
+        tries: &Tries<'_>,
+        topic: &TopicName,
+        partition: PartitionId,
+        before: Offset,
+    ) -> Result<Offset, ClientError> {
+        let leader = self.leader(tries, topic, partition).await?;
         let before = v1::RecordsBefore { partition: partition.0, before_offset: before.0 };
-        let request =
-            v1::DeleteRecordsRequest { topic: Some(name.into()), partitions: vec![before] };
+        let topic = Some(topic.clone().into());
+        let request = v1::DeleteRecordsRequest { topic, partitions: vec![before] };
         let (address, answer) = self
             .client
-            .call_leader(leader, request, |channel, request| async move {
+            .call_leader(leader, tries, request, |channel, request| async move {
                 TopicServiceClient::new(channel).delete_records(request).await
             })
             .await?;
@@ -178,12 +260,29 @@ impl Admin {
         at: OffsetAt,
     ) -> Result<Option<ListedOffset>, ClientError> {
         let name = TopicName::new(topic)?;
-        let leader = self.leader(&name, partition).await?;
+        let mut tries = self.client.tries();
+        loop {
+            match self.list_offset_once(&tries, &name, partition, at).await {
+                Ok(found) => return Ok(found),
+                Err(error) => tries.after(error).await?,
+            }
+        }
+    }
+
+    async fn list_offset_once(
+        &self,
+        tries: &Tries<'_>,
+        topic: &TopicName,
+        partition: PartitionId,
+        at: OffsetAt,
+    ) -> Result<Option<ListedOffset>, ClientError> {
+        let leader = self.leader(tries, topic, partition).await?;
         let query = v1::OffsetQuery { partition: partition.0, at: Some(at.into()) };
-        let request = v1::ListOffsetsRequest { topic: Some(name.into()), queries: vec![query] };
+        let topic = Some(topic.clone().into());
+        let request = v1::ListOffsetsRequest { topic, queries: vec![query] };
         let (address, answer) = self
             .client
-            .call_leader(leader, request, |channel, request| async move {
+            .call_leader(leader, tries, request, |channel, request| async move {
                 TopicServiceClient::new(channel).list_offsets(request).await
             })
             .await?;
@@ -201,12 +300,15 @@ impl Admin {
         self.client.describe_cluster().await
     }
 
+    /// Who leads the partition: what is known, and after a failure, what is true now.
     async fn leader(
         &self,
+        tries: &Tries<'_>,
         topic: &TopicName,
         partition: PartitionId,
-    ) -> Result<Option<ottla_model::BrokerId>, ClientError> {
-        let route = self.client.route(topic, false).await?;
+    ) -> Result<Option<BrokerId>, ClientError> {
+        let again = tries.failures() > 0;
+        let route = self.client.route_within(tries.left(), topic, again).await?;
         Ok(route.leaders.get(partition.0 as usize).copied().flatten())
     }
 }

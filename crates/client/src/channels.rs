@@ -17,6 +17,7 @@ use crate::status::describe;
 pub(crate) struct Channels {
     client_id: String,
     connect_timeout: Duration,
+    silence_max: Duration,
     known: Mutex<Known>,
 }
 
@@ -31,6 +32,7 @@ impl Channels {
         Self {
             client_id: config.client_id.clone(),
             connect_timeout: config.connect_timeout,
+            silence_max: config.silence_max,
             known: Mutex::default(),
         }
     }
@@ -46,6 +48,11 @@ impl Channels {
         let mut known = self.known.lock();
         known.addresses.extend(brokers.filter(|(id, _)| *id != answered));
         known.addresses.insert(answered, here.to_owned());
+    }
+
+    /// Where brokers were said to be.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        self.known.lock().addresses.values().cloned().collect()
     }
 
     pub(crate) fn address(&self, broker: BrokerId) -> Option<String> {
@@ -80,6 +87,7 @@ impl Channels {
         transport::endpoint(address)
             .and_then(|endpoint| endpoint.user_agent(self.client_id.clone()))
             .map(|endpoint| endpoint.connect_timeout(self.connect_timeout))
+            .map(|endpoint| transport::dead_after(endpoint, self.silence_max))
             .map_err(refuse)
     }
 }

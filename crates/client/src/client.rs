@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_model::{BrokerId, ProducerEpoch, ProducerId, TopicName};
-use ottla_runtime::{Clock, Shutdown, Tasks};
+use ottla_model::{BrokerId, ProducerEpoch, ProducerId, Rng, TopicName};
+use ottla_runtime::{Clock, Shutdown, Tasks, entropy};
 use ottla_wire::v1;
 use ottla_wire::v1::cluster_service_client::ClusterServiceClient;
 use ottla_wire::v1::producer_service_client::ProducerServiceClient;
@@ -22,6 +22,7 @@ use crate::produce::{ProduceReceiver, ProduceSender};
 use crate::route::{Routes, TopicRoute};
 use crate::status::failed;
 use crate::topic::ClusterDescription;
+use crate::tries::Tries;
 
 /// A connection to a cluster. Cheap to clone; clones share connections and what is known of the
 /// topics.
@@ -39,6 +40,7 @@ struct Shared {
     home: Mutex<String>,
     clock: Clock,
     tasks: Tasks,
+    rng: Mutex<Rng>,
 }
 
 impl Client {
@@ -59,6 +61,9 @@ impl Client {
             let why = "there is none".to_owned();
             return Err(ClientError::Address { address: String::new(), why });
         };
+        let rng = entropy::rng().map_err(|error| {
+            ClientError::Invalid(format!("the system gives no random numbers: {error}"))
+        })?;
         let shared = Shared {
             channels: Channels::new(&config),
             config,
@@ -66,6 +71,7 @@ impl Client {
             home: Mutex::new(first),
             clock: Clock::start(),
             tasks: Tasks::here(Shutdown::new()),
+            rng: Mutex::new(rng),
         };
         let client = Self { shared: Arc::new(shared) };
         let patience = client.config().connect_timeout;
@@ -100,11 +106,21 @@ impl Client {
         topic: &TopicName,
         fresh: bool,
     ) -> Result<Arc<TopicRoute>, ClientError> {
+        self.route_within(self.config().request_timeout, topic, fresh).await
+    }
+
+    /// As [`Client::route`], with another limit to how long it is tried.
+    pub async fn route_within(
+        &self,
+        patience: Duration,
+        topic: &TopicName,
+        fresh: bool,
+    ) -> Result<Arc<TopicRoute>, ClientError> {
         let (now, age_max) = (self.clock().moment(), self.config().metadata_age_max);
         if let Some(route) = self.shared.routes.get(topic, now, age_max).filter(|_| !fresh) {
             return Ok(route);
         }
-        let description = self.admin().describe_topic(topic.as_str()).await;
+        let description = self.admin().describe_topic_within(patience, topic).await;
         match description {
             Ok(topic) => Ok(self.shared.routes.learn(&topic, now)),
             Err(error) => {
@@ -114,10 +130,11 @@ impl Client {
         }
     }
 
-    /// A producer id that is nobody else's, and the epoch to begin with.
+    /// A producer id that is nobody else's, and the epoch to begin with. One that was given and got lost
+    /// on the way is used by nobody.
     pub async fn allocate_producer_id(&self) -> Result<(ProducerId, ProducerEpoch), ClientError> {
         let (address, answer) = self
-            .call(v1::AllocateProducerIdRequest {}, |channel, request| async move {
+            .read(v1::AllocateProducerIdRequest {}, |channel, request| async move {
                 ProducerServiceClient::new(channel).allocate_producer_id(request).await
             })
             .await?;
@@ -128,24 +145,49 @@ impl Client {
         Ok((ProducerId(answer.producer_id), ProducerEpoch(epoch)))
     }
 
-    /// Opens a stream of its own for batches to this broker.
+    /// Opens a stream of its own for batches to this broker, within the settings' `connect_timeout`.
     pub async fn open_produce(
         &self,
         broker: BrokerId,
     ) -> Result<(ProduceSender, ProduceReceiver), ClientError> {
-        let address = self.address(broker).await?;
-        let channel = self.shared.channels.own(&address).await?;
-        crate::produce::open(channel, address, self.config()).await
+        let opening = async {
+            let (address, channel) = self.own_channel(broker).await?;
+            crate::produce::open(channel, address, self.config()).await
+        };
+        self.opened(broker, opening).await
     }
 
-    /// Opens a stream of its own for batches from this broker.
+    /// Opens a stream of its own for batches from this broker, within the settings' `connect_timeout`.
     pub async fn open_fetch(
         &self,
         broker: BrokerId,
     ) -> Result<(FetchSender, FetchReceiver), ClientError> {
+        let opening = async {
+            let (address, channel) = self.own_channel(broker).await?;
+            crate::fetch::open(channel, address, self.config()).await
+        };
+        self.opened(broker, opening).await
+    }
+
+    async fn own_channel(&self, broker: BrokerId) -> Result<(String, Channel), ClientError> {
         let address = self.address(broker).await?;
         let channel = self.shared.channels.own(&address).await?;
-        crate::fetch::open(channel, address, self.config()).await
+        Ok((address, channel))
+    }
+
+    /// Bounds everything that opening a stream waits for: the address, the connection, and the
+    /// broker's first word on it.
+    async fn opened<T>(
+        &self,
+        broker: BrokerId,
+        opening: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let waited = self.config().connect_timeout;
+        tokio::time::timeout(waited, opening).await.unwrap_or_else(|_| {
+            let address = self.shared.channels.address(broker);
+            let address = address.unwrap_or_else(|| format!("broker {broker}"));
+            Err(ClientError::NoAnswer { address, waited })
+        })
     }
 
     async fn address(&self, broker: BrokerId) -> Result<String, ClientError> {
@@ -181,8 +223,8 @@ impl Client {
         Ok(cluster)
     }
 
-    /// One request that changes nothing: tried again while no broker is to be had, so that a broker
-    /// may restart meanwhile.
+    /// One request that may as well be made twice: tried again while no broker is to be had, so that
+    /// a broker may restart meanwhile.
     pub(crate) async fn read<R, T, F>(
         &self,
         request: R,
@@ -195,7 +237,7 @@ impl Client {
         self.read_within(self.config().request_timeout, request, call).await
     }
 
-    async fn read_within<R, T, F>(
+    pub(crate) async fn read_within<R, T, F>(
         &self,
         patience: Duration,
         request: R,
@@ -205,24 +247,29 @@ impl Client {
         R: Clone,
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let last = self.clock().moment().plus(patience);
-        let mut pause = self.config().backoff_min;
+        let mut tries = Tries::new(self, patience);
         loop {
-            let error = match self.call(request.clone(), &call).await {
-                Err(error) if is_away(&error) => error,
-                answer => return answer,
-            };
-            if self.clock().moment().plus(pause) >= last {
-                return Err(error);
+            match self.call(&tries, request.clone(), &call).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => tries.after(error).await?,
             }
-            tokio::time::sleep(pause).await;
-            pause = pause.saturating_mul(2).min(self.config().backoff_max);
         }
     }
 
-    /// One request to whoever can be reached: who answered, and what.
+    /// All attempts at one request, which are bounded by the settings' `request_timeout`.
+    pub(crate) fn tries(&self) -> Tries<'_> {
+        Tries::new(self, self.config().request_timeout)
+    }
+
+    /// How long to wait after so many failures in a row.
+    pub(crate) fn pause(&self, failures: u32) -> Duration {
+        self.config().backoff().pause(failures, &mut self.shared.rng.lock())
+    }
+
+    /// One attempt, with whoever can be reached: who answered, and what.
     pub(crate) async fn call<R, T, F>(
         &self,
+        tries: &Tries<'_>,
         request: R,
         call: impl Fn(Channel, R) -> F,
     ) -> Result<(String, T), ClientError>
@@ -230,29 +277,43 @@ impl Client {
         R: Clone,
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let home = self.shared.home.lock().clone();
-        let others = self.config().bootstrap.iter().filter(|address| **address != home);
         let (mut tried, mut last) = (Vec::new(), String::new());
-        for address in std::iter::once(&home).chain(others) {
-            match self.call_at(address, request.clone(), &call).await {
+        for address in self.candidates(tries.failures()) {
+            match self.call_at(&address, tries.left(), request.clone(), &call).await {
                 Err(ClientError::Unreachable { addresses, why }) => {
                     tried.push(addresses);
                     last = why;
                 }
                 Err(error) => return Err(error),
                 Ok(answer) => {
-                    self.shared.home.lock().clone_from(address);
-                    return Ok((address.clone(), answer));
+                    self.shared.home.lock().clone_from(&address);
+                    return Ok((address, answer));
                 }
             }
         }
         Err(ClientError::Unreachable { addresses: tried.join(", "), why: last })
     }
 
-    /// One request to the broker that leads a partition, or to anybody when nobody is known to.
+    /// Whom to ask, in order: first who answered last, then the others that are known. After a failure
+    /// the next one is the first, for one that is silent takes all the time there is.
+    fn candidates(&self, failures: u32) -> Vec<String> {
+        let mut addresses = vec![self.shared.home.lock().clone()];
+        let others = self.config().bootstrap.iter().cloned();
+        for address in others.chain(self.shared.channels.addresses()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        let first = failures as usize % addresses.len();
+        addresses.rotate_left(first);
+        addresses
+    }
+
+    /// One attempt with the broker that leads a partition, or with anybody when nobody is known to.
     pub(crate) async fn call_leader<R, T, F>(
         &self,
         leader: Option<BrokerId>,
+        tries: &Tries<'_>,
         request: R,
         call: impl Fn(Channel, R) -> F,
     ) -> Result<(String, T), ClientError>
@@ -262,16 +323,17 @@ impl Client {
     {
         match leader.and_then(|broker| self.shared.channels.address(broker)) {
             Some(address) => {
-                let answer = self.call_at(&address, request, &call).await?;
+                let answer = self.call_at(&address, tries.left(), request, &call).await?;
                 Ok((address, answer))
             }
-            None => self.call(request, call).await,
+            None => self.call(tries, request, call).await,
         }
     }
 
     async fn call_at<R, T, F>(
         &self,
         address: &str,
+        patience: Duration,
         request: R,
         call: &impl Fn(Channel, R) -> F,
     ) -> Result<T, ClientError>
@@ -279,18 +341,13 @@ impl Client {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let channel = self.shared.channels.shared(address)?;
-        let waited = self.config().request_timeout;
+        let waited = patience.min(self.config().request_timeout);
         match tokio::time::timeout(waited, call(channel, request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(failed(address, self.config(), &status)),
             Err(_) => Err(ClientError::NoAnswer { address: address.to_owned(), waited }),
         }
     }
-}
-
-/// Whether the broker may only be away for a moment.
-fn is_away(error: &ClientError) -> bool {
-    matches!(error, ClientError::Unreachable { .. } | ClientError::ConnectionLost { .. })
 }
 
 pub(crate) fn protocol(address: &str, what: String) -> ClientError {
@@ -326,6 +383,7 @@ mod tests {
                 connected = &mut connect => break connected.unwrap_err(),
             }
         };
-        assert!(is_away(&error) && dropped > 2, "{error}, {dropped} times");
+        let lost = matches!(error, ClientError::ConnectionLost { .. });
+        assert!(lost && dropped > 2, "{error}, {dropped} times");
     }
 }

@@ -4,12 +4,14 @@ use bytes::Bytes;
 use ottla_model::{Offset, PartitionId, Timestamp, TopicId};
 use ottla_wire::convert::topic_id;
 use ottla_wire::error::RichError;
+use ottla_wire::frames::client::{FETCH, call};
+use ottla_wire::frames::{Message, Messages};
 use ottla_wire::transport::RESPONSE_BYTES_MAX;
 use ottla_wire::v1;
 use ottla_wire::v1::fetch_request as ask;
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::Streaming;
 use tonic::transport::Channel;
 
 use crate::config::ClientConfig;
@@ -131,7 +133,7 @@ impl From<FetchStart> for v1::FetchStart {
 /// The far end of a fetch stream.
 #[derive(Debug)]
 pub struct FetchReceiver {
-    answers: Streaming<v1::FetchResponse>,
+    answers: Messages<v1::FetchResponse>,
     address: String,
     config: ClientConfig,
 }
@@ -139,17 +141,13 @@ pub struct FetchReceiver {
 impl FetchReceiver {
     /// What comes next; `None` when the broker ended the stream in order. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<FetchEvent>, ClientError> {
-        loop {
-            let message = self.answers.message().await;
-            match message.map_err(|status| failed(&self.address, &self.config, &status))? {
-                None => return Ok(None),
-                Some(response) => {
-                    if let Some(event) = event(response) {
-                        return Ok(Some(event));
-                    }
-                }
+        while let Some(message) = self.answers.next().await {
+            let message = message.map_err(|status| failed(&self.address, &self.config, &status))?;
+            if let Some(event) = event(message) {
+                return Ok(Some(event));
             }
         }
+        Ok(None)
     }
 }
 
@@ -181,21 +179,17 @@ fn event(response: v1::FetchResponse) -> Option<FetchEvent> {
     })
 }
 
+/// Opens the stream; whoever calls bounds how long that may take.
 pub(crate) async fn open(
-    channel: Channel,
+    mut channel: Channel,
     address: String,
     config: &ClientConfig,
 ) -> Result<(FetchSender, FetchReceiver), ClientError> {
     let (requests, queue) = mpsc::unbounded_channel();
-    let mut service = v1::consumer_service_client::ConsumerServiceClient::new(channel)
-        .max_decoding_message_size(RESPONSE_BYTES_MAX);
-    let call = service.fetch(UnboundedReceiverStream::new(queue));
-    let waited = config.request_timeout;
-    let response = tokio::time::timeout(waited, call)
+    let messages = UnboundedReceiverStream::new(queue).map(|request| Message::of(&request));
+    let answers = call(&mut channel, FETCH, messages, RESPONSE_BYTES_MAX)
         .await
-        .map_err(|_| ClientError::NoAnswer { address: address.clone(), waited })?
         .map_err(|status| failed(&address, config, &status))?;
-    let receiver =
-        FetchReceiver { answers: response.into_inner(), address, config: config.clone() };
+    let receiver = FetchReceiver { answers, address, config: config.clone() };
     Ok((FetchSender { requests }, receiver))
 }

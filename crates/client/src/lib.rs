@@ -17,6 +17,7 @@ pub mod produce;
 pub mod route;
 mod status;
 pub mod topic;
+mod tries;
 
 pub use admin::Admin;
 pub use client::Client;

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use ottla_model::{Acks, Durability, Offset, PartitionId, Timestamp, TopicId};
 use ottla_wire::convert::id_bytes;
 use ottla_wire::error::RichError;
+use ottla_wire::frames::client::{PRODUCE, call};
+use ottla_wire::frames::{Message, Messages};
 use ottla_wire::transport::RESPONSE_BYTES_MAX;
 use ottla_wire::v1;
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::Streaming;
 use tonic::transport::Channel;
 
 use crate::config::ClientConfig;
@@ -100,7 +102,7 @@ impl ProduceSender {
 /// The far end of a produce stream.
 #[derive(Debug)]
 pub struct ProduceReceiver {
-    answers: Streaming<v1::ProduceResponse>,
+    answers: Messages<v1::ProduceResponse>,
     address: String,
     config: ClientConfig,
 }
@@ -108,17 +110,13 @@ pub struct ProduceReceiver {
 impl ProduceReceiver {
     /// What comes next; `None` when the broker ended the stream in order. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<ProduceEvent>, ClientError> {
-        loop {
-            let message = self.answers.message().await;
-            match message.map_err(|status| failed(&self.address, &self.config, &status))? {
-                None => return Ok(None),
-                Some(response) => {
-                    if let Some(event) = event(response) {
-                        return Ok(Some(event));
-                    }
-                }
+        while let Some(message) = self.answers.next().await {
+            let message = message.map_err(|status| failed(&self.address, &self.config, &status))?;
+            if let Some(event) = event(message) {
+                return Ok(Some(event));
             }
         }
+        Ok(None)
     }
 }
 
@@ -152,21 +150,17 @@ impl From<v1::ProduceAck> for ProduceAck {
     }
 }
 
+/// Opens the stream; whoever calls bounds how long that may take.
 pub(crate) async fn open(
-    channel: Channel,
+    mut channel: Channel,
     address: String,
     config: &ClientConfig,
 ) -> Result<(ProduceSender, ProduceReceiver), ClientError> {
     let (requests, queue) = mpsc::unbounded_channel();
-    let mut service = v1::producer_service_client::ProducerServiceClient::new(channel)
-        .max_decoding_message_size(RESPONSE_BYTES_MAX);
-    let call = service.produce(UnboundedReceiverStream::new(queue));
-    let opened = tokio::time::timeout(config.request_timeout, call).await;
-    let waited = config.request_timeout;
-    let response = opened
-        .map_err(|_| ClientError::NoAnswer { address: address.clone(), waited })?
+    let messages = UnboundedReceiverStream::new(queue).map(Message::of_produce);
+    let answers = call(&mut channel, PRODUCE, messages, RESPONSE_BYTES_MAX)
+        .await
         .map_err(|status| failed(&address, config, &status))?;
-    let sender = ProduceSender { requests };
-    let answers = response.into_inner();
-    Ok((sender, ProduceReceiver { answers, address, config: config.clone() }))
+    let receiver = ProduceReceiver { answers, address, config: config.clone() };
+    Ok((ProduceSender { requests }, receiver))
 }

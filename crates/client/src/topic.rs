@@ -84,6 +84,12 @@ impl TopicDescription {
     pub fn config_value(&self, key: &str) -> Option<&str> {
         self.config.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
     }
+
+    /// What a list says of it.
+    pub(crate) fn listing(&self) -> TopicListing {
+        let partitions = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+        TopicListing { name: self.name.clone(), id: self.id, partitions, internal: false }
+    }
 }
 
 /// One setting of a topic.

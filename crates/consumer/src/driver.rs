@@ -78,6 +78,8 @@ impl Driver {
                         sender.credit(bytes);
                     }
                 }
+                // What follows arms the timer anew.
+                Effect::Rearm => {}
             }
         }
     }

@@ -33,8 +33,7 @@ impl Shared {
         let settings = SessionSettings {
             prefetch_bytes_max: config.prefetch_bytes_max.0,
             out_of_range: config.out_of_range,
-            backoff_min: client.config().backoff_min,
-            backoff_max: client.config().backoff_max,
+            backoff: client.config().backoff(),
         };
         Self {
             client,

@@ -9,7 +9,6 @@ use ottla_consumer::{Client, Consumer, ConsumerError, OutOfRange, Start};
 use ottla_model::{ByteCount, KIB, Offset, PartitionId, Timestamp};
 use ottla_producer::{Compression, Producer, Record};
 use ottla_server::testing::TestServer;
-use ottla_testkit::Proxy;
 
 const P0: PartitionId = PartitionId(0);
 
@@ -158,36 +157,6 @@ async fn an_offset_that_is_not_there_is_handled_as_chosen() {
     assert!(said.starts_with("numbers-0 has no offset 3 ("), "{said}");
     consumer.seek("numbers", P0, Start::Offset(Offset(41))).unwrap();
     assert_eq!(next(&mut consumer).await.unwrap(), (P0, 41), "a seek heals it");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_connections_leave_neither_gap_nor_repeat() {
-    let (server, _direct) = numbers(3, 5000).await;
-    let proxy = Proxy::start(server.grpc_address().unwrap()).await;
-    let client = Client::connect(proxy.address()).await.unwrap();
-    let mut consumer = Consumer::builder(&client)
-        .fetch_bytes_max(ByteCount(4 * KIB))
-        .prefetch_bytes_max(ByteCount(16 * KIB))
-        .build()
-        .await
-        .unwrap();
-    consumer.assign_topic("numbers", Start::Earliest).await.unwrap();
-    let mut read = [0_i64; 3];
-    for count in 0..15_000 {
-        match count % 2000 {
-            500 => proxy.cut(),
-            1000 => proxy.mute(true),
-            1010 => {
-                proxy.cut();
-                proxy.mute(false);
-            }
-            _ => {}
-        }
-        let (partition, offset) = next(&mut consumer).await.unwrap();
-        assert_eq!(offset, read[partition.0 as usize]);
-        read[partition.0 as usize] += 1;
-    }
-    assert_eq!(read, [5000; 3]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

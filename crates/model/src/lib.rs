@@ -5,8 +5,9 @@
 //!
 //! Read in this order: [`id`] and [`name`] (what things are called), [`offset`] and [`sequence`]
 //! (how records are counted), [`time`], [`units`] and [`limits`] (how much), [`durability`] (what an
-//! acknowledgement means), [`error`] (what an error must answer), [`rng`].
+//! acknowledgement means), [`error`] (what an error must answer), [`rng`], [`backoff`].
 
+pub mod backoff;
 pub mod durability;
 pub mod error;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod sequence;
 pub mod time;
 pub mod units;
 
+pub use backoff::Backoff;
 pub use durability::{Acks, Durability};
 pub use error::{Answers, Fault, Outcome, Retry};
 pub use id::{BrokerId, ClusterId, DirectoryId, PartitionId, StreamId, TopicId};

@@ -166,8 +166,7 @@ impl ProducerConfig {
             linger: self.linger,
             delivery_timeout: self.delivery_timeout,
             request_timeout: client.request_timeout,
-            backoff_min: client.backoff_min,
-            backoff_max: client.backoff_max,
+            backoff: client.backoff(),
             idempotent: self.idempotent,
         }
     }

@@ -58,11 +58,13 @@ impl Producer {
         &self.handle.shared
     }
 
-    /// The way into one topic, which must exist.
+    /// The way into one topic, which must exist. While no broker answers, it is asked for as long as a
+    /// record would be tried.
     pub async fn topic(&self, name: &str) -> Result<TopicProducer, ProducerError> {
         let name = TopicName::new(name).map_err(ottla_client::ClientError::from)?;
         let shared = self.shared();
-        let route = shared.client.route(&name, false).await?;
+        let patience = shared.config.delivery_timeout;
+        let route = shared.client.route_within(patience, &name, false).await?;
         let topic = shared.topic(&route)?;
         Ok(TopicProducer { topic, handle: self.handle.clone() })
     }

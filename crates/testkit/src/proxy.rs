@@ -1,13 +1,20 @@
 //! A network that fails on command, between a client and a broker on the loopback.
+//!
+//! A connection of which a byte was swallowed says nothing more in that direction for as long as it
+//! lives: TCP knows no gaps. Its ends see a peer that is silent, and nothing else.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Forwards connections, until told otherwise.
 #[derive(Debug)]
@@ -23,6 +30,11 @@ struct State {
     generation: watch::Sender<u64>,
     /// What the broker says is swallowed.
     mute: AtomicBool,
+    /// What clients say is swallowed.
+    deaf: AtomicBool,
+    /// Connections with a lower number are silent in both directions.
+    frozen_below: AtomicU64,
+    connections: AtomicU64,
     swallowed: AtomicU64,
 }
 
@@ -38,6 +50,9 @@ impl Proxy {
             target: std::sync::Mutex::new(target),
             generation: watch::Sender::new(0),
             mute: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
+            frozen_below: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
             swallowed: AtomicU64::new(0),
         });
         tokio::spawn(accept(listener, state.clone()));
@@ -54,14 +69,44 @@ impl Proxy {
         self.state.generation.send_modify(|generation| *generation += 1);
     }
 
-    /// Swallows what the broker answers, or no longer.
+    /// Swallows what the broker answers, or no longer on connections that lost nothing yet.
     pub fn mute(&self, yes: bool) {
         self.state.mute.store(yes, Ordering::SeqCst);
     }
 
-    /// How many bytes of answers were swallowed.
+    /// Swallows what clients say, or no longer on connections that lost nothing yet.
+    pub fn deafen(&self, yes: bool) {
+        self.state.deaf.store(yes, Ordering::SeqCst);
+    }
+
+    /// Swallows for ever whatever is said on the connections that there are; new ones are sound.
+    pub fn freeze(&self) {
+        let all = self.state.connections.load(Ordering::SeqCst);
+        self.state.frozen_below.store(all, Ordering::SeqCst);
+    }
+
+    /// How many connections were made.
+    pub fn connections(&self) -> u64 {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits until one more connection was made than `before`.
+    pub async fn connected_since(&self, before: u64) {
+        while self.connections() <= before {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// How many bytes were swallowed.
     pub fn swallowed(&self) -> u64 {
         self.state.swallowed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until more bytes were swallowed than `before`.
+    pub async fn swallowed_since(&self, before: u64) {
+        while self.swallowed() <= before {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// New connections go elsewhere.
@@ -72,30 +117,55 @@ impl Proxy {
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
     while let Ok((near, _)) = listener.accept().await {
+        // In this order: a cut ends every connection that was counted when it came.
+        let generation = state.generation.subscribe();
+        let number = state.connections.fetch_add(1, Ordering::SeqCst);
         let target = *state.target.lock().expect("nobody panics here");
         if let Ok(far) = TcpStream::connect(target).await {
             let (near_reads, near_writes) = near.into_split();
             let (far_reads, far_writes) = far.into_split();
-            tokio::spawn(copy(near_reads, far_writes, state.clone(), false));
-            tokio::spawn(copy(far_reads, near_writes, state.clone(), true));
+            let way = |answers| Way {
+                number,
+                answers,
+                generation: generation.clone(),
+                state: state.clone(),
+            };
+            tokio::spawn(way(false).copy(near_reads, far_writes));
+            tokio::spawn(way(true).copy(far_reads, near_writes));
         }
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>, answers: bool) {
-    let mut generation = state.generation.subscribe();
-    generation.borrow_and_update();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = tokio::select! {
-            read = from.read(&mut buffer) => read,
-            _ = generation.changed() => return,
-        };
-        let Ok(count @ 1..) = read else { return };
-        if answers && state.mute.load(Ordering::SeqCst) {
-            state.swallowed.fetch_add(count as u64, Ordering::SeqCst);
-        } else if to.write_all(&buffer[..count]).await.is_err() {
-            return;
+/// One direction of one connection.
+struct Way {
+    number: u64,
+    answers: bool,
+    generation: watch::Receiver<u64>,
+    state: Arc<State>,
+}
+
+impl Way {
+    async fn copy(mut self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut lost = false;
+        loop {
+            let read = tokio::select! {
+                biased;
+                _ = self.generation.changed() => return,
+                read = from.read(&mut buffer) => read,
+            };
+            let Ok(count @ 1..) = read else { return };
+            lost = lost || self.swallows();
+            if lost {
+                self.state.swallowed.fetch_add(count as u64, Ordering::SeqCst);
+            } else if to.write_all(&buffer[..count]).await.is_err() {
+                return;
+            }
         }
+    }
+
+    fn swallows(&self) -> bool {
+        let way = if self.answers { &self.state.mute } else { &self.state.deaf };
+        way.load(Ordering::SeqCst) || self.number < self.state.frozen_below.load(Ordering::SeqCst)
     }
 }

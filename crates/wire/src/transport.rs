@@ -31,14 +31,19 @@ pub const HEADER_LIST_BYTES_MAX: u32 = 16 * KIB as u32;
 /// connection.
 pub const PENDING_RESETS_MAX: usize = 64;
 
-/// How often an idle connection is asked whether it is still there.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// How often a broker asks an idle connection whether its client is still there. A dead one holds
+/// memory and no more, so that this is not as short as [`SILENCE_MAX`].
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// How long the answer may take before the connection is taken for dead.
-pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client hears nothing from a broker, though it asked for a sign of life after half of it,
+/// before it takes the connection for dead. What a network swallows is noticed by nothing else.
+pub const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 /// How long a client waits for a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Largest request that carries no encoded batch.
 pub const REQUEST_BYTES_MAX: usize = 4 * MIB as usize;
@@ -62,10 +67,15 @@ pub fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_frame_size(FRAME_BYTES_MAX)
         .http2_max_header_list_size(HEADER_LIST_BYTES_MAX)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-        .keep_alive_while_idle(true)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true);
-    Ok(endpoint)
+    Ok(dead_after(endpoint, SILENCE_MAX))
+}
+
+/// The endpoint, whose connections are taken for dead after another time of silence.
+pub fn dead_after(endpoint: Endpoint, silence_max: Duration) -> Endpoint {
+    endpoint
+        .http2_keep_alive_interval(silence_max / 2)
+        .keep_alive_timeout(silence_max / 2)
+        .keep_alive_while_idle(true)
 }

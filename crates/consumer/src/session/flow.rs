@@ -48,8 +48,9 @@ impl Session {
         let link = self.links.entry(broker).or_insert_with(Link::new);
         link.failures = link.failures.saturating_add(1);
         let failures = link.failures;
-        let retry_at = now.plus(self.backoff(failures));
+        let retry_at = now.plus(self.settings.backoff.pause(failures, &mut self.rng));
         self.links.entry(broker).or_insert_with(Link::new).state = LinkState::Down(retry_at);
+        self.effects.push_back(Effect::Rearm);
         // Perhaps somebody else leads by now.
         let led = self.claims.iter().filter(|(_, claim)| claim.leader == Some(broker));
         let topics: Vec<_> = led.map(|((topic, _), _)| topic.clone()).collect();
@@ -208,9 +209,11 @@ impl Session {
         let Some(claim) = self.claims.get_mut(key) else { return };
         claim.failures = claim.failures.saturating_add(1);
         let failures = claim.failures;
-        let pause = self.backoff(failures).max(pause.unwrap_or_default());
+        let pause =
+            self.settings.backoff.pause(failures, &mut self.rng).max(pause.unwrap_or_default());
         if let Some(claim) = self.claims.get_mut(key) {
             claim.retry_at = Some(now.plus(pause));
+            self.effects.push_back(Effect::Rearm);
         }
     }
 
@@ -269,15 +272,6 @@ impl Session {
         if let Some((connection, bytes)) = grant {
             self.effects.push_back(Effect::Credit { connection, bytes });
         }
-    }
-
-    /// A pause that doubles with every failure, of which a random half is taken off.
-    fn backoff(&mut self, failures: u32) -> Duration {
-        let doubled = 1_u32 << failures.saturating_sub(1).min(20);
-        let longest = self.settings.backoff_min.saturating_mul(doubled);
-        let longest = longest.min(self.settings.backoff_max);
-        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
-        Duration::from_micros(micros / 2 + self.rng.below(micros / 2 + 1))
     }
 }
 

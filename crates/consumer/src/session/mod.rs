@@ -16,15 +16,16 @@
 mod claim;
 mod flow;
 mod link;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_client::TopicRoute;
 use ottla_client::fetch::FetchStart;
-use ottla_model::{BrokerId, Moment, Offset, PartitionId, Rng, TopicId, TopicName};
+use ottla_model::{Backoff, BrokerId, Moment, Offset, PartitionId, Rng, TopicId, TopicName};
 
 pub(crate) use claim::{Claim, Position};
 pub(crate) use flow::Received;
@@ -66,6 +67,9 @@ pub(crate) enum Effect {
         connection: ConnectionId,
         bytes: u64,
     },
+    /// Something is to be tried again at some time: look at `poll_timeout`. Whoever sleeps until an
+    /// earlier answer of that does not know it yet.
+    Rearm,
 }
 
 /// What waits to be given out.
@@ -95,8 +99,7 @@ pub(crate) struct Answer {
 pub(crate) struct SessionSettings {
     pub(crate) prefetch_bytes_max: u64,
     pub(crate) out_of_range: OutOfRange,
-    pub(crate) backoff_min: Duration,
-    pub(crate) backoff_max: Duration,
+    pub(crate) backoff: Backoff,
 }
 
 /// The consumer's head. See the module.

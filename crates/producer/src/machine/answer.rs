@@ -3,12 +3,12 @@
 use ottla_client::ServerError;
 use ottla_model::{BrokerId, Moment};
 
+use super::Machine;
 use super::effect::{Ack, Answer, BatchId, ConnectionId, Correlation, Effect, Ending, LineId};
 use super::effect::{Refusal, classify};
 use super::line::Slot;
 use super::link::{Flight, Life, LinkState};
 use super::timers::Timer;
-use super::{Machine, backoff};
 use crate::error::ProducerError;
 
 impl Machine {
@@ -107,7 +107,7 @@ impl Machine {
 
     fn try_later(&mut self, id: LineId, now: Moment) {
         let failures = self.line(id).failures.saturating_add(1);
-        let pause = backoff(&self.settings, failures, &mut self.rng);
+        let pause = self.settings.backoff.pause(failures, &mut self.rng);
         let line = self.line_mut(id);
         line.failures = failures;
         line.careful = true;
@@ -189,7 +189,7 @@ impl Machine {
     pub(super) fn link_failed(&mut self, broker: BrokerId, why: String, now: Moment) {
         let link = self.links.entry(broker).or_insert_with(super::Link::new);
         link.failures = link.failures.saturating_add(1);
-        let pause = backoff(&self.settings, link.failures, &mut self.rng);
+        let pause = self.settings.backoff.pause(link.failures, &mut self.rng);
         link.state = LinkState::Down(now.plus(pause));
         link.trouble = Some(why);
         for line in std::mem::take(&mut link.waiting) {

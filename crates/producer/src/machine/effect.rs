@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ottla_client::ServerError;
 use ottla_model::{
-    Acks, BrokerId, Durability, Offset, Outcome, ProducerEpoch, ProducerId, Retry, Sequence,
-    Timestamp,
+    Acks, Backoff, BrokerId, Durability, Offset, Outcome, ProducerEpoch, ProducerId, Retry,
+    Sequence, Timestamp,
 };
 
 use crate::error::ProducerError;
@@ -145,7 +145,6 @@ pub(crate) struct MachineSettings {
     pub(crate) delivery_timeout: Duration,
     /// Longest silence of a connection that owes answers.
     pub(crate) request_timeout: Duration,
-    pub(crate) backoff_min: Duration,
-    pub(crate) backoff_max: Duration,
+    pub(crate) backoff: Backoff,
     pub(crate) idempotent: bool,
 }

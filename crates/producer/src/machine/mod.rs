@@ -28,11 +28,9 @@ mod pump;
 mod tests;
 mod timers;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
-
 use bytes::Bytes;
 use ottla_model::{BrokerId, Moment, ProducerEpoch, ProducerId, Rng};
+use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) use effect::{
     Ack, Answer, BatchId, ConnectionId, Correlation, Effect, Ending, LineId, MachineSettings,
@@ -246,7 +244,7 @@ impl Machine {
     pub(crate) fn handle_producer_id_failed(&mut self, why: &str, now: Moment) {
         let ProducerState::Asked { failures } = &mut self.producer else { return };
         *failures = failures.saturating_add(1);
-        let pause = backoff(&self.settings, *failures, &mut self.rng);
+        let pause = self.settings.backoff.pause(*failures, &mut self.rng);
         self.timers.set(Timer::ProducerId, Some(now.plus(pause)));
         for line in &mut self.lines {
             line.trouble = Some(format!("no producer id: {why}"));
@@ -310,18 +308,9 @@ impl Machine {
         let state = &mut self.topics[topic.0 as usize];
         state.failures = state.failures.saturating_add(1);
         state.trouble = Some(why);
-        let pause = backoff(&self.settings, state.failures, &mut self.rng);
+        let pause = self.settings.backoff.pause(state.failures, &mut self.rng);
         self.timers.set(Timer::Routes(topic), Some(now.plus(pause)));
     }
-}
-
-/// A pause that doubles with every failure, of which a random half is taken off, so that many
-/// clients do not come back at the same time.
-fn backoff(settings: &MachineSettings, failures: u32, rng: &mut Rng) -> Duration {
-    let doubled = 1_u32.checked_shl(failures.saturating_sub(1).min(20)).unwrap_or(u32::MAX);
-    let longest = settings.backoff_min.saturating_mul(doubled).min(settings.backoff_max);
-    let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX).max(1);
-    Duration::from_micros(micros / 2 + rng.below(micros / 2 + 1))
 }
 
 fn index(length: usize) -> u32 {

@@ -154,6 +154,13 @@ impl<T: prost::Message + Default> Stream for Messages<T> {
     }
 }
 
+impl<T> std::fmt::Debug for Messages<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let arrived = self.arrived.bytes;
+        f.debug_struct("Messages").field("arrived", &arrived).finish_non_exhaustive()
+    }
+}
+
 impl Arrived {
     fn put(&mut self, part: Bytes) {
         if !part.is_empty() {

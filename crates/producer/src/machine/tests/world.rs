@@ -79,8 +79,10 @@ pub(crate) fn settings() -> MachineSettings {
         linger: Duration::from_millis(5),
         delivery_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(3),
-        backoff_min: Duration::from_millis(20),
-        backoff_max: Duration::from_secs(1),
+        backoff: ottla_model::Backoff {
+            min: Duration::from_millis(20),
+            max: Duration::from_secs(1),
+        },
         idempotent: true,
     }
 }
