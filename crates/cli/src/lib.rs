@@ -1,11 +1,13 @@
 //! The command line: one file a command.
 //!
 //! Read in this order: [`args`] (what can be typed), [`commands`] (what it does), [`output`] (tables for people, JSON
-//! for programs), [`failure`] (one sentence and an exit code).
+//! for programs), [`failure`] (one sentence and an exit code). [`fuzzing`] is a side door to what reads input.
 
 pub mod args;
 pub mod commands;
 pub mod failure;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod output;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ use ottla_runtime::{Metrics, Tasks};
 use ottla_wire::transport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tonic::body::Body;
 use tower::Service as _;
 
 use crate::activity::Activity;
@@ -66,6 +67,12 @@ impl Connections {
         Ok(Self { door, guard, tasks })
     }
 
+    /// Answers one call without a connection, for a caller in the same process.
+    pub async fn call(&self, request: http::Request<Body>) -> http::Response<Body> {
+        let Ok(answer) = self.guard.clone().call(request).await;
+        answer
+    }
+
     /// Serves a socket that was accepted.
     pub(crate) async fn accepted(self, stream: StdTcpStream) {
         let Ok(mut stream) = TcpStream::from_std(stream) else {
@@ -91,7 +98,7 @@ impl Connections {
         let io = Metered::new(io, door.clock, guard.metrics().clone());
         let guard = guard.of_connection(activity.clone());
         let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
-            guard.clone().call(request.map(tonic::body::Body::new))
+            guard.clone().call(request.map(Body::new))
         });
         let settings = &door.settings;
         let http2 = http2(OnThisCore(tasks), settings.streams_max);

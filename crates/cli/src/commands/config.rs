@@ -7,6 +7,7 @@ use clap::Subcommand;
 use ottla_server::ServerConfig;
 
 use crate::args::Context;
+use crate::commands::environment;
 use crate::failure::Failure;
 use crate::output;
 
@@ -32,7 +33,7 @@ pub fn run(config: Config, _context: Context) -> Result<ExitCode, Failure> {
 }
 
 fn check(file: &std::path::Path) -> Result<(), Failure> {
-    ServerConfig::load(Some(file), std::env::vars(), &[])
+    ServerConfig::load(Some(file), environment::ours()?, &[])
         .map_err(|error| Failure::new(error.to_string()))?;
     output::line(&format!("{} is fine", file.display()))
 }

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod config;
 pub mod consume;
 pub mod doctor;
+pub mod environment;
 pub mod produce;
 pub mod serve;
 pub mod time;

@@ -9,6 +9,7 @@ use ottla_server::{RunningServer, Server, ServerConfig};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::commands::environment;
 use crate::failure::Failure;
 
 /// The arguments of `ottla serve`.
@@ -45,6 +46,14 @@ pub struct Serve {
     /// Log as JSON lines
     #[arg(long)]
     log_json: bool,
+}
+
+/// What is read of the arguments before anything is done; no file is.
+pub(crate) fn check(serve: &Serve) -> Result<(), Failure> {
+    match serve.config {
+        Some(_) => Ok(()),
+        None => configured(serve).map(drop),
+    }
 }
 
 /// Serves until SIGINT or SIGTERM, then drains.
@@ -115,7 +124,7 @@ fn configured(serve: &Serve) -> Result<ServerConfig, Failure> {
         })?;
         overrides.push((name.trim(), value.trim().to_owned()));
     }
-    ServerConfig::load(serve.config.as_deref(), std::env::vars(), &overrides)
+    ServerConfig::load(serve.config.as_deref(), environment::ours()?, &overrides)
         .map_err(|error| Failure::new(error.to_string()))
 }
 

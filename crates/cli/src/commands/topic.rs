@@ -94,6 +94,14 @@ pub enum Topic {
     },
 }
 
+/// What is read of the arguments before anything is done.
+pub(crate) fn check(topic: &Topic) -> Result<(), Failure> {
+    match topic {
+        Topic::Offsets { at: Some(at), .. } => super::time::parse(at).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Runs one of them.
 pub async fn run(topic: Topic, context: Context) -> Result<ExitCode, Failure> {
     let client = Client::connect(context.bootstrap.as_str()).await?;

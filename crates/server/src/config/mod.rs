@@ -4,6 +4,7 @@
 //! environment `OTTLA_LOG_TAIL_CACHE_BYTES`, as a flag `--set log.tail_cache_bytes=128MiB`. What is set later wins: file,
 //! environment, flags. A name that nobody knows is an error with a suggestion.
 
+mod bounds;
 mod listen;
 mod manual;
 mod setting;
@@ -110,9 +111,24 @@ impl ServerConfig {
         environment: impl IntoIterator<Item = (String, String)>,
         overrides: &[(&str, String)],
     ) -> Result<Self, StartError> {
+        let read = file.map(sources::read).transpose().map_err(StartError::Config)?;
+        let file = file.zip(read.as_deref());
+        let file = file.map(|(path, text)| (path.display().to_string(), text));
+        Self::read(file.as_ref().map(|(place, text)| (&**place, *text)), environment, overrides)
+    }
+
+    /// The same with the file's text, and what that is called in errors.
+    ///
+    /// # Errors
+    /// Those of [`ServerConfig::load`].
+    pub fn read(
+        file: Option<(&str, &str)>,
+        environment: impl IntoIterator<Item = (String, String)>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, StartError> {
         let mut given = Vec::new();
-        if let Some(path) = file {
-            given.extend(sources::file(path).map_err(StartError::Config)?);
+        if let Some((place, text)) = file {
+            given.extend(sources::file(place, text).map_err(StartError::Config)?);
         }
         given.extend(sources::environment(environment));
         given.extend(sources::flags(overrides));
@@ -153,13 +169,7 @@ impl ServerConfig {
                 ));
             }
         }
-        if self.broker_id < 0 {
-            return Err(format!(
-                "`broker_id = {}`: a broker's number is 0 or more",
-                self.broker_id
-            ));
-        }
-        Ok(())
+        bounds::check(self)
     }
 }
 

@@ -23,16 +23,28 @@ pub(super) struct Given {
     from_environment: bool,
 }
 
-/// The settings of a TOML file.
-pub(super) fn file(path: &Path) -> Result<Vec<Given>, String> {
-    let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {place}: {e}"))?;
-    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
-        format!("{place} is no TOML: {}", e.to_string().trim_end())
-    })?;
+/// The text of a file.
+pub(super) fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+}
+
+/// The settings of a TOML file that is called `place`.
+pub(super) fn file(place: &str, text: &str) -> Result<Vec<Given>, String> {
+    let table: toml::Table =
+        text.parse().map_err(|error| format!("{place}{}", no_toml(&error, text)))?;
     let mut given = Vec::new();
-    flatten("", table, &place, &mut given)?;
+    flatten("", table, place, &mut given)?;
     Ok(given)
+}
+
+/// What is wrong with the text, and in which line of it.
+fn no_toml(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().and_then(|span| text.get(..span.start)).map(|before| {
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        format!(", line {line}")
+    });
+    let what = error.message().lines().collect::<Vec<_>>().join("; ");
+    format!("{}: this is no TOML: {what}", line.unwrap_or_default())
 }
 
 fn flatten(

@@ -94,3 +94,39 @@ fn an_open_door_has_to_be_wanted() {
     assert!(load(&[], &[("grpc", "0.0.0.0:9095"), ("insecure_listen", "true")]).is_ok());
     assert!(load(&[], &[("kafka", "127.0.0.1:9092")]).unwrap_err().contains("not there yet"));
 }
+
+#[test]
+fn a_number_that_could_not_work_says_its_bounds() {
+    refused(
+        load(&[], &[("log.journal_bytes_start", "18446744073709551615")]),
+        expect_test::expect!["`log.journal_bytes_start = 16777216.0 TiB`: write 4 KiB to 1 GiB"],
+    );
+    refused(
+        load(&[], &[("log.handles_max", "0")]),
+        expect_test::expect!["`log.handles_max = 0`: write 16 to 1000000"],
+    );
+    refused(
+        load(&[], &[("log.retention_interval", "0s")]),
+        expect_test::expect!["`log.retention_interval = 0s`: write 100ms to 1year"],
+    );
+    refused(
+        load(&[], &[("broker_id", "-1")]),
+        expect_test::expect!["`broker_id = -1`: write 0 to 2147483647"],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_says_where() {
+    refused(
+        load_file("data_dir = \"a\"\nbroker_id = = 1\n"),
+        expect_test::expect!["ottla.toml, line 2: this is no TOML: extra `=`, expected nothing"],
+    );
+    refused(
+        load_file("[log]\n[log]\n"),
+        expect_test::expect!["ottla.toml, line 2: this is no TOML: duplicate key"],
+    );
+    refused(
+        load_file("broker_id = [1]\n"),
+        expect_test::expect!["ottla.toml: `broker_id`: no setting is a list or a date"],
+    );
+}

@@ -53,6 +53,12 @@ pub struct Consume {
     format: String,
 }
 
+/// What is read of the arguments before anything is done.
+pub(crate) fn check(consume: &Consume) -> Result<(), Failure> {
+    From::parse(&consume.from)?;
+    Template::parse(&consume.format).map(drop)
+}
+
 /// Reads until it is told to stop.
 pub async fn run(consume: Consume, context: Context) -> Result<ExitCode, Failure> {
     let template = Template::parse(&consume.format)?;

@@ -30,7 +30,8 @@ impl From {
             _ => {}
         }
         if let Ok(number) = text.parse::<i64>() {
-            return Ok(if number < 0 { Self::Last(-number) } else { Self::Offset(Offset(number)) });
+            let last = Self::Last(number.saturating_neg());
+            return Ok(if number < 0 { last } else { Self::Offset(Offset(number)) });
         }
         time::parse(text).map(Self::Time).map_err(|_| {
             Failure::usage(format!(
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(parse("end"), From::End);
         assert_eq!(parse("17"), From::Offset(Offset(17)));
         assert_eq!(parse("-10"), From::Last(10));
+        assert_eq!(parse("-9223372036854775808"), From::Last(i64::MAX));
         assert_eq!(parse("1970-01-01T00:00:01Z"), From::Time(Timestamp(1000)));
         assert!(From::parse("somewhere").is_err());
     }

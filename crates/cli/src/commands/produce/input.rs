@@ -46,8 +46,7 @@ pub(super) type Chunks = mpsc::Receiver<Result<Chunk, Failure>>;
 /// Opens a file, or standard input for `-`.
 pub(super) fn open(path: &Path) -> Result<Input, Failure> {
     if path == Path::new("-") {
-        let reader = Box::new(io::stdin());
-        return Ok(Input { reader, name: "standard input".to_owned(), bytes: None });
+        return Ok(Input::piped(io::stdin()));
     }
     let name = path.display().to_string();
     let cannot = |error: io::Error| Failure::new(format!("cannot read {name}: {error}"));
@@ -59,25 +58,56 @@ pub(super) fn open(path: &Path) -> Result<Input, Failure> {
 }
 
 /// Recognises gzip and zstd by their first bytes, whatever the file is called.
-fn unpacked(
-    mut file: BufReader<File>,
+fn unpacked<R: Read + Send + 'static>(
+    mut packed: BufReader<R>,
     size: u64,
 ) -> io::Result<(Box<dyn Read + Send>, Option<u64>)> {
-    let start = file.fill_buf()?;
+    let start = packed.fill_buf()?;
     if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return Ok((Box::new(zstd::Decoder::with_buffer(file)?), None));
+        return Ok((Box::new(zstd::Decoder::with_buffer(packed)?), None));
     }
     if start.starts_with(&[0x1f, 0x8b]) {
-        return Ok((Box::new(flate2::bufread::MultiGzDecoder::new(file)), None));
+        return Ok((Box::new(flate2::bufread::MultiGzDecoder::new(packed)), None));
     }
-    Ok((Box::new(file), Some(size)))
+    Ok((Box::new(packed), Some(size)))
+}
+
+impl Input {
+    /// What comes through a pipe, or from a person who types.
+    fn piped(source: impl Read + Send + 'static) -> Self {
+        let reader = Box::new(Piped::Waiting(source));
+        Self { reader, name: "standard input".to_owned(), bytes: None }
+    }
+}
+
+/// A source that is looked at only when it is read, so that nothing waits for it before.
+enum Piped<R> {
+    Waiting(R),
+    Open(Box<dyn Read + Send>),
+    Over,
+}
+
+impl<R: Read + Send + 'static> Read for Piped<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        *self = match std::mem::replace(self, Self::Over) {
+            Self::Waiting(source) => {
+                let (reader, _) = unpacked(BufReader::with_capacity(CHUNK_BYTES, source), 0)?;
+                Self::Open(reader)
+            }
+            other => other,
+        };
+        match self {
+            Self::Open(reader) => reader.read(into),
+            Self::Waiting(_) | Self::Over => Ok(0),
+        }
+    }
 }
 
 /// Reads the input to its end on a thread of its own, `ahead` chunks ahead of who takes them.
 pub(super) fn chunks(input: Input, cutter: Cutter, ahead: usize) -> Chunks {
     let (sender, receiver) = mpsc::channel(ahead);
     std::thread::spawn(move || {
-        let mut reading = Reading { input, cutter, rest: Vec::new(), line: 0 };
+        let mut reading = Reading::new(input, cutter);
         loop {
             let chunk = match reading.chunk() {
                 Ok(None) => return,
@@ -101,7 +131,27 @@ struct Reading {
     line: u64,
 }
 
+/// A record as it is cut: its key and its value.
+pub type Cut = (Option<Vec<u8>>, Vec<u8>);
+
+/// Every record of these bytes, read as standard input is.
+pub(super) fn all_of(bytes: Vec<u8>, cutter: Cutter) -> Result<Vec<Cut>, Failure> {
+    let mut reading = Reading::new(Input::piped(io::Cursor::new(bytes)), cutter);
+    let mut found = Vec::new();
+    while let Some(chunk) = reading.chunk()? {
+        found.extend(chunk.lines.iter().map(|line| {
+            let key = line.key.as_ref().map(|key| key.bytes(&chunk.bytes).to_vec());
+            (key, chunk.bytes[line.value.clone()].to_vec())
+        }));
+    }
+    Ok(found)
+}
+
 impl Reading {
+    fn new(input: Input, cutter: Cutter) -> Self {
+        Self { input, cutter, rest: Vec::new(), line: 0 }
+    }
+
     /// The next chunk: as many whole lines as a read brought, so that a slow input is not held back.
     fn chunk(&mut self) -> Result<Option<Chunk>, Failure> {
         let mut bytes = std::mem::take(&mut self.rest);
@@ -178,16 +228,9 @@ fn trimmed(bytes: &[u8], line: Range<usize>) -> Range<usize> {
 mod tests {
     use super::*;
 
-    fn read(text: &'static [u8]) -> Vec<Vec<u8>> {
-        let input = Input { reader: Box::new(text), name: "test".to_owned(), bytes: None };
-        let cutter = Cutter::new(None, None);
-        let mut reading = Reading { input, cutter, rest: Vec::new(), line: 0 };
-        let mut found = Vec::new();
-        while let Some(chunk) = reading.chunk().unwrap() {
-            let values = chunk.lines.iter().map(|l| chunk.bytes[l.value.clone()].to_vec());
-            found.extend(values);
-        }
-        found
+    fn read(text: &[u8]) -> Vec<Vec<u8>> {
+        let cut = all_of(text.to_vec(), Cutter::new(None, None)).expect("it is read");
+        cut.into_iter().map(|(_, value)| value).collect()
     }
 
     #[test]
@@ -195,5 +238,25 @@ mod tests {
         assert_eq!(read(b"a\nbc\r\n\nd"), [&b"a"[..], b"bc", b"d"]);
         assert!(read(b"").is_empty());
         assert!(read(b"\n\n").is_empty());
+    }
+
+    #[test]
+    fn what_is_piped_is_unpacked_as_files_are() {
+        let zstd = zstd::encode_all(&b"a\nb"[..], 0).expect("it packs");
+        assert_eq!(read(&zstd), [b"a", b"b"]);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut gzip, b"a\nb").expect("it packs");
+        assert_eq!(read(&gzip.finish().expect("it packs")), [b"a", b"b"]);
+    }
+
+    #[test]
+    fn a_packed_line_without_end_is_refused_at_its_limit() {
+        let bomb = zstd::encode_all(io::repeat(b'x').take(1 << 25), 0).expect("it packs");
+        assert!(bomb.len() < 1 << 20);
+        let refused = all_of(bomb, Cutter::new(None, None)).expect_err("no batch holds it");
+        assert!(
+            refused.to_string().contains("line 1 of standard input is longer than"),
+            "{refused}"
+        );
     }
 }

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::output;
 
 use self::fields::Cutter;
+pub use self::input::Cut;
 use self::input::{Chunk, Line};
 use self::progress::Progress;
 
@@ -121,6 +122,32 @@ impl AcksWanted {
             Self::None => Acks::None,
         }
     }
+}
+
+/// What is read of the arguments before anything is done.
+pub(crate) fn check(produce: &Produce) -> Result<(), Failure> {
+    headers(&produce.headers).map(drop)
+}
+
+/// How lines become records.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Cutting {
+    /// Each is a value.
+    Whole,
+    /// This field of each is the key.
+    Field(String),
+    /// The key stands before this.
+    Separator(String),
+}
+
+/// The records of an input.
+pub(crate) fn cut(bytes: Vec<u8>, cutting: Cutting) -> Result<Vec<Cut>, Failure> {
+    let cutter = match cutting {
+        Cutting::Whole => Cutter::new(None, None),
+        Cutting::Field(field) => Cutter::new(Some(field), None),
+        Cutting::Separator(separator) => Cutter::new(None, Some(separator)),
+    };
+    input::all_of(bytes, cutter)
 }
 
 /// Sends the whole input; says how much, how fast, and what the acknowledgements mean.
