@@ -144,6 +144,8 @@ const COUNTERS: &[Figure] = &[
     ("fills", "Moves of tail bytes into segments", |m| m.fills),
     ("fill_bytes", "Bytes moved into segments", |m| m.fill_bytes),
     ("forced_fills", "Fills made because journal space or memory was wanted", |m| m.forced_fills),
+    ("straight_writes", "Writes past the journal, into segments", |m| m.straights),
+    ("straight_bytes", "Bytes written past the journal", |m| m.straight_bytes),
     ("checkpoints", "Checkpoints written", |m| m.checkpoints),
     ("checkpoint_bytes", "Bytes of checkpoints written", |m| m.checkpoint_bytes),
     ("segments_closed", "Segments closed", |m| m.segments_closed),

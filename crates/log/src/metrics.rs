@@ -25,6 +25,10 @@ pub struct LogMetrics {
     pub fill_bytes: u64,
     /// Counter: fills that were made because space or memory was wanted.
     pub forced_fills: u64,
+    /// Counter: writes that went past the journal.
+    pub straights: u64,
+    /// Counter: bytes of these writes.
+    pub straight_bytes: u64,
     /// Counter: rounds that had to wait for journal space.
     pub rounds_refused: u64,
     /// Counter: checkpoints written.

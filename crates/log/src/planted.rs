@@ -35,4 +35,16 @@ pub enum Planted {
     DroppedTopicReplayed,
     /// 66: advances the checkpoint before the filled segment is synced.
     CheckpointBeforeFill,
+    /// 67: says that a straight write is durable before it was flushed.
+    StraightUnsynced,
+    /// 68: acknowledges a straight write before the round that says where it is.
+    StraightAckEarly,
+    /// 69: forgets the rest of less than a block.
+    StraightRestForgotten,
+    /// 70: writes straight over what a truncation, or a carry, that is not durable yet speaks of.
+    StraightBeforeBarrier,
+    /// 71: truncates what a straight write vouches for, and has it written over, with no checkpoint.
+    StraightCutUnsettled,
+    /// 72: does not flush the segments before the one that it writes straight into.
+    StraightEarlierUnsynced,
 }

@@ -13,7 +13,7 @@ use ottla_log::StreamSettings;
 use ottla_log::epochs::EpochCache;
 use ottla_log::format::{
     Checkpoint, Cursor, DirectoryRole, JournalPlace, Operation, Round, RoundBuilder, RoundStamp,
-    SegmentCheckpoint, StreamCheckpoint, Superblock, index_file, producers_file,
+    SegmentCheckpoint, Straight, StreamCheckpoint, Superblock, index_file, producers_file,
 };
 use ottla_log::index::SparseIndex;
 use ottla_log::producers::{ProducerBatch, ProducerLimits, ProducerTable, same_but_for_times};
@@ -127,7 +127,7 @@ fn checkpoint() -> Checkpoint {
     }
 }
 
-/// One operation of every kind.
+/// One operation of every kind but the last.
 fn operations() -> Vec<(StreamId, Operation)> {
     let batch = Bytes::from((0..80).collect::<Vec<u8>>());
     vec![
@@ -153,6 +153,20 @@ fn operations() -> Vec<(StreamId, Operation)> {
         ),
         (stream(4), Operation::Alter { settings: StreamSettings::default() }),
     ]
+}
+
+/// Batches that went past the journal, with and without a rest.
+fn straight_operations() -> Vec<(StreamId, Operation)> {
+    let straight = Straight {
+        segment: Offset(7),
+        from: 0x1234,
+        position: 0x4_5000,
+        next: Offset(0x66),
+        headers: 0x8899_aabb,
+        rest: Bytes::from_static(b"the rest of a batch"),
+    };
+    let whole = Straight { segment: Offset(0x77), from: 0, rest: Bytes::new(), ..straight.clone() };
+    vec![(stream(1), Operation::Straight(straight)), (stream(2), Operation::Straight(whole))]
 }
 
 fn round_stamp() -> RoundStamp {
@@ -203,11 +217,20 @@ fn checkpoint_1() {
 
 #[test]
 fn round_1() {
-    let golden = golden("round.1", &round_of(&operations(), round_stamp()));
+    check_round("round.1", operations());
+}
+
+#[test]
+fn round_straight_1() {
+    check_round("round-straight.1", straight_operations());
+}
+
+fn check_round(name: &str, operations: Vec<(StreamId, Operation)>) {
+    let golden = golden(name, &round_of(&operations, round_stamp()));
     let read = Round::decode(&Bytes::from(golden)).expect("it was written by us");
     assert_eq!(read.header.stamp, round_stamp());
     let entries: Vec<_> = read.entries().map(|entry| (entry.stream, entry.operation)).collect();
-    assert_eq!(entries, operations());
+    assert_eq!(entries, operations);
 }
 
 #[test]

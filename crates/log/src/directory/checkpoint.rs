@@ -65,6 +65,7 @@ impl Shared {
     ) -> Result<Option<(u64, Vec<Snapshot>)>, Offline> {
         let next_sequence = self.journal().next_sequence();
         self.relaxed_written.store(false, Ordering::Release);
+        self.straight_bytes.store(0, Ordering::Release);
         let snapshots = self.take_snapshots();
         if !self.planted(Planted::CheckpointBeforeFill) {
             self.judge("syncing segments", self.sync_dirty(&snapshots))?;
@@ -111,7 +112,7 @@ impl Shared {
         if dirty().count() > SYNC_EACH_MAX {
             return self.data.sync_all();
         }
-        dirty().try_for_each(|name| self.sync_segment(*name))
+        dirty().try_for_each(|(name, _)| self.sync_segment(*name))
     }
 
     /// Makes durable what was written into a segment.
@@ -142,6 +143,10 @@ impl Shared {
             };
             {
                 let mut state = stream.state.lock();
+                state.note_synced(&snapshot.dirty);
+                if snapshot.settles.is_some() && snapshot.settles == state.vouched {
+                    state.vouched = None;
+                }
                 let synced = snapshot.checkpoint.end.min(state.log_end);
                 state.flushed_end = state.flushed_end.max(synced);
                 stream.release_segments(&mut state);

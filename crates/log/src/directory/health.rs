@@ -29,6 +29,14 @@ impl Health {
         }
     }
 
+    /// Refuses to go on where something failed.
+    pub(crate) fn check_unfailed(&self) -> Result<(), Offline> {
+        match self.state() {
+            DirectoryState::Offline(offline) => Err(offline),
+            DirectoryState::Online | DirectoryState::Closed => Ok(()),
+        }
+    }
+
     /// Whether it works.
     pub(crate) fn is_online(&self) -> bool {
         self.state.load(Ordering::Acquire) == ONLINE

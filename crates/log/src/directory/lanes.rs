@@ -64,6 +64,13 @@ impl Queue {
         urgent.or_else(|| self.ordinary.lock().pop_front())
     }
 
+    /// Rings for another thread where streams wait.
+    pub(crate) fn ring_again(&self) {
+        if !self.urgent.lock().is_empty() || !self.ordinary.lock().is_empty() {
+            self.bell.ring();
+        }
+    }
+
     /// Forgets all streams.
     pub(crate) fn clear(&self) {
         self.urgent.lock().clear();
@@ -76,7 +83,7 @@ impl Queue {
 pub(crate) struct Queues {
     /// Streams with operations for the journal.
     pub(crate) journal: Queue,
-    /// Relaxed streams with bytes for their segments.
+    /// Relaxed streams with bytes for their segments, and others that hold many.
     pub(crate) straight: Queue,
     /// Streams with enough to be worth a fill.
     pub(crate) fills: Queue,

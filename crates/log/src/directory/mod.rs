@@ -299,7 +299,9 @@ impl LogDirectory {
         shared.health.check()?;
         let removed = shared.streams.write().remove(&id);
         let stream = removed.ok_or(StreamError::Gone { stream: id })?;
-        let mut state = stream.state.lock();
+        // What is being written straight has its place before the drop.
+        let mut state = stream.lock_unfilling();
+        state.ops.forget_held();
         let end = state.log_end;
         state.ops.push(Operation::Drop, end);
         stream.queue(&mut state);

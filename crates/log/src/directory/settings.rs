@@ -75,6 +75,8 @@ impl LogSettings {
         self.journal_file_bytes_max = blocks(self.journal_file_bytes_max).min(quarter);
         self.journal_bytes_start = blocks(self.journal_bytes_start).min(quarter);
         self.fill_bytes_max = blocks(self.fill_bytes_max);
+        // What goes straight reaches beyond the block that it begins in.
+        self.straight_bytes_min = self.straight_bytes_min.max(2 * BLOCK_BYTES);
         self
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Counters {
     pub(crate) fills: Counter,
     pub(crate) fill_bytes: Counter,
     pub(crate) forced_fills: Counter,
+    pub(crate) straights: Counter,
+    pub(crate) straight_bytes: Counter,
     pub(crate) checkpoints: Counter,
     pub(crate) checkpoint_bytes: Counter,
     pub(crate) segments_closed: Counter,
@@ -80,6 +82,8 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: Mutex<CheckpointLog>,
     /// Whether relaxed streams were written to since the last checkpoint.
     pub(crate) relaxed_written: AtomicBool,
+    /// How many bytes went straight since the last checkpoint: recovery would read them all.
+    pub(crate) straight_bytes: AtomicU64,
     /// Whether directories of dropped streams may have been removed, by this run or the one before,
     /// and the removal not synced.
     pub(crate) removals_unsynced: AtomicBool,
@@ -114,6 +118,7 @@ impl Shared {
             durable: Mutex::default(),
             checkpoints: Mutex::new(log),
             relaxed_written: AtomicBool::new(false),
+            straight_bytes: AtomicU64::new(0),
             removals_unsynced: AtomicBool::new(true),
             cached: Mutex::default(),
             scratch: Mutex::default(),
@@ -137,6 +142,8 @@ impl Shared {
             fills: counters.fills.get(),
             fill_bytes: counters.fill_bytes.get(),
             forced_fills: counters.forced_fills.get(),
+            straights: counters.straights.get(),
+            straight_bytes: counters.straight_bytes.get(),
             rounds_refused: counters.rounds_refused.get(),
             checkpoints: counters.checkpoints.get(),
             checkpoint_bytes: counters.checkpoint_bytes.get(),

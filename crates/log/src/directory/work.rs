@@ -9,8 +9,10 @@ use super::shared::Shared;
 use super::{CheckpointLog, Lane, Step};
 use crate::error::Offline;
 use crate::journal::Wrote;
-use crate::segment::write_fill;
-use crate::stream::{FillTo, Stream};
+use crate::planted::Planted;
+use crate::segment::{write_fill, write_straight};
+use crate::storage::{self, AlignedBuf};
+use crate::stream::{FillTo, StraightPlan, StraightWork, Stream};
 
 /// How long a checkpoint may be behind what happened, so that recovery stays short.
 const CHECKPOINT_AGE_MS_MAX: i64 = 10_000;
@@ -47,9 +49,15 @@ impl Shared {
         }
     }
 
-    /// Brings one relaxed stream's newest bytes into the kernel's hands.
+    /// Brings what one stream holds past the journal: a relaxed stream's newest bytes into the
+    /// kernel's hands, many bytes of another one onto the disk.
     fn straight_step(&self) -> Result<bool, Offline> {
         let Some(stream) = self.queues.straight.pop() else { return Ok(false) };
+        // Several threads do this, and the bell woke one.
+        self.queues.straight.ring_again();
+        if stream.state.lock().is_fsync() {
+            return self.straight(&stream);
+        }
         let filled = self.fill(&stream, FillTo::Rest)?;
         let mut state = stream.state.lock();
         state.ready = !state.is_fsync() && state.tail.first_unwritten().is_some();
@@ -77,6 +85,8 @@ impl Shared {
             }
         }
         let newly_cached = cached > 0 && !std::mem::replace(&mut state.cached, true);
+        // What is held may have waited for this.
+        stream.queue(&mut state);
         drop(state);
         stream.notify_fill_ended();
         if newly_cached {
@@ -91,6 +101,107 @@ impl Shared {
             self.look_at_room();
         }
         judged
+    }
+
+    /// Writes what a stream holds straight into its segment, and makes it durable there; answers
+    /// whether anything changed. The round that counts it comes next.
+    pub(crate) fn straight(&self, stream: &Arc<Stream>) -> Result<bool, Offline> {
+        self.health.check_unfailed()?;
+        let Some(mut plan) = self.plan_straight(stream)? else { return Ok(false) };
+        if self.planted(Planted::StraightRestForgotten) {
+            plan.forget_rest();
+        }
+        let mut scratch = self.take_scratch();
+        let result = self.write_straight(stream, &plan, &mut scratch);
+        self.give_scratch(scratch);
+        let judged = self.judge("writing straight into a segment", result);
+        let bytes = plan.fill.upto - plan.fill.from;
+        let mut state = stream.state.lock();
+        state.end_straight(*plan, judged == Ok(true));
+        state.ops.hold(self.settings.straight_bytes_min);
+        stream.queue(&mut state);
+        drop(state);
+        stream.notify_fill_ended();
+        if judged == Ok(true) {
+            self.counters.straights.add(1);
+            self.counters.straight_bytes.add(bytes);
+            self.straight_bytes.fetch_add(bytes, Ordering::AcqRel);
+            self.look_at_room();
+        }
+        if self.recovery_gets_long() {
+            self.queues.bell(Lane::Background).ring();
+        }
+        judged.map(|_| true)
+    }
+
+    fn plan_straight(&self, stream: &Arc<Stream>) -> Result<Option<Box<StraightPlan>>, Offline> {
+        loop {
+            let mut state = stream.state.lock();
+            match state.plan_straight(stream.waits_for_barriers()) {
+                StraightWork::Wait => return Ok(None),
+                StraightWork::Write(plan) => return Ok(Some(plan)),
+                StraightWork::GiveUp => {
+                    state.give_up_straight();
+                    stream.queue(&mut state);
+                    return Ok(None);
+                }
+                StraightWork::FillEarlier => {
+                    drop(state);
+                    if !self.fill(stream, FillTo::Blocks)? {
+                        let mut state = stream.state.lock();
+                        // Whoever is filling it now wakes this lane again. Otherwise the disk is full.
+                        if !state.filling {
+                            state.give_up_straight();
+                            stream.queue(&mut state);
+                        }
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_straight(
+        &self,
+        stream: &Stream,
+        plan: &StraightPlan,
+        scratch: &mut AlignedBuf,
+    ) -> storage::Result<()> {
+        let bytes_max = usize::try_from(self.settings.fill_bytes_max).unwrap_or(usize::MAX);
+        let file = write_straight(&self.files, &plan.fill, bytes_max, scratch)?;
+        if self.planted(Planted::StraightAckEarly) {
+            stream.acknowledge_early();
+        }
+        if !self.planted(Planted::StraightUnsynced) {
+            file.sync()?;
+        }
+        if self.planted(Planted::StraightEarlierUnsynced) {
+            return Ok(());
+        }
+        plan.unsynced.iter().try_for_each(|(name, _)| match self.sync_segment(*name) {
+            // It lay below the log's start, and nobody needs it any more.
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other,
+        })
+    }
+
+    /// Whether so much went straight since the last checkpoint that a recovery would read more than it
+    /// ever has to read of the journal.
+    fn recovery_gets_long(&self) -> bool {
+        self.straight_bytes.load(Ordering::Acquire) >= self.settings.unfilled_bytes_max
+    }
+
+    /// Writes what any stream holds; answers whether there was anything.
+    fn straight_all(&self) -> Result<bool, Offline> {
+        let mut any = false;
+        for stream in self.all_streams() {
+            if stream.state.lock().ops.held().is_some() {
+                drop(stream.lock_unfilling());
+                self.straight(&stream)?;
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     fn background_step(&self, now: Timestamp) -> Result<bool, Offline> {
@@ -167,9 +278,16 @@ impl Shared {
     /// journal space where it is wanted for that. `false`: the disk is full.
     pub(crate) fn drain(&self, log: &mut CheckpointLog) -> Result<bool, Offline> {
         let now = log.made_at;
+        let mut straights = 0;
         for _ in 0..DRAIN_TRIES_MAX {
+            self.health.check_unfailed()?;
             if self.journal().drain(self, now)? != Wrote::Blocked {
-                return Ok(true);
+                // What is held now, and what was behind it.
+                straights += 1;
+                if straights > 2 || !self.straight_all()? {
+                    return Ok(true);
+                }
+                continue;
             }
             // Where nothing is wanted any more somebody else has just set it free.
             if let Some(last) = self.journal().wants_free(self) {
@@ -192,6 +310,9 @@ impl Shared {
                 } else if stream.is_filling() {
                     // By another thread: what it leaves is filled then.
                     drop(stream.lock_unfilling());
+                } else if self.straight(&stream)? {
+                    // What was held shared a block with what is needed; its round helps.
+                    break;
                 } else {
                     // A full disk: the next step tries again.
                     break;
@@ -216,6 +337,7 @@ impl Shared {
         let behind = log.next_sequence != self.journal().next_sequence()
             || self.relaxed_written.load(Ordering::Acquire);
         let age = now.0.saturating_sub(log.made_at.0);
-        rotated || waits || (behind && !(0..CHECKPOINT_AGE_MS_MAX).contains(&age))
+        let long = self.recovery_gets_long();
+        rotated || waits || long || (behind && !(0..CHECKPOINT_AGE_MS_MAX).contains(&age))
     }
 }

@@ -14,7 +14,7 @@ use super::walk;
 use crate::StreamSettings;
 use crate::epochs::EpochCache;
 use crate::format::names::{SegmentFile, segment_path};
-use crate::format::{Cursor, Operation, StreamCheckpoint};
+use crate::format::{Cursor, Operation, Straight, StreamCheckpoint, digest_header};
 use crate::producers::{ProducerLimits, ProducerTable};
 use crate::storage::{OpenMode, Result, Storage, StorageFile};
 
@@ -135,7 +135,10 @@ impl Content {
             Operation::Carry { segment, position, next, bytes } => {
                 self.carry(segment, position, next, bytes)
             }
-            Operation::Filled { segment, position, next } => self.filled(segment, position, next),
+            Operation::Straight(straight) => self.straight(straight, storage),
+            Operation::Filled { .. } => {
+                Err("an operation that this version does not know was found".to_owned())
+            }
             Operation::Truncate { to } => self.truncate(to, storage),
             Operation::MoveStart { to } => {
                 self.move_start(to);
@@ -197,20 +200,55 @@ impl Content {
         Ok(())
     }
 
-    fn filled(
+    /// Batches that went straight: with them, all that came before is in files.
+    fn straight(
         &mut self,
-        base: Offset,
-        position: u64,
-        next: Offset,
+        straight: Straight,
+        storage: &dyn Storage,
     ) -> std::result::Result<(), String> {
+        let Straight { segment: base, from, position, next, headers, rest } = straight;
         let last = self.last();
-        if base != last.base {
-            return Err(format!("segment {base} was filled, which is not written to"));
+        if base != last.base || !(from..=position).contains(&last.bytes) {
+            let (at, end) = (last.base, last.bytes);
+            return Err(format!("batches went straight to {from} of {base}, not {end} of {at}"));
         }
-        last.bytes = position;
-        last.in_file = position;
-        self.end = next;
-        Ok(())
+        let known = std::mem::replace(&mut last.bytes, position);
+        for segment in &mut self.segments {
+            segment.overlay.clear();
+            segment.in_file = segment.bytes;
+            segment.filled = segment.bytes;
+        }
+        self.last().lay(position, rest);
+        let before = std::mem::replace(&mut self.end, next);
+        // Where there is no batch at all the walk says so, and to the byte.
+        match self.digest_headers(from, storage) {
+            Ok(found) if found != headers => {
+                self.last().cut(known);
+                self.end = before;
+                Err(format!(
+                    "the batches at {from} of segment {base} are not those that went there"
+                ))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The digest of the headers in the last segment from `position` on.
+    fn digest_headers(
+        &self,
+        mut position: u64,
+        storage: &dyn Storage,
+    ) -> std::result::Result<u32, String> {
+        let reader = self.reader(self.segments.len() - 1, storage);
+        let mut digest = 0;
+        while position < reader.segment.bytes {
+            let size = reader.header_at(position)?.size() as u64;
+            let mut header = [0; HEADER_BYTES];
+            reader.read(position, &mut header)?;
+            digest = digest_header(digest, &header);
+            position += size;
+        }
+        Ok(digest)
     }
 
     /// Cuts at the batch boundary that the offsets say; the files are walked for its position.

@@ -11,6 +11,7 @@ use super::report::{
     CheckpointFacts, Finding, JournalFacts, Repair, Report, Severity, StreamFacts,
 };
 use super::walk::{Bad, Walked, walk};
+use crate::StreamSettings;
 use crate::format::names::{
     CHECKPOINT, CHECKPOINT_OLD, JOURNAL_DIR, LOCK, STREAMS_DIR, SUPERBLOCK, journal_path,
     parse_segment_file, parse_stream_dir, stream_path,
@@ -227,7 +228,7 @@ fn streams(
     for part in read.parts {
         match part {
             Part::Round(round) => replay(&round, checkpoint.next_sequence, &mut contents, data),
-            Part::Lost(lost) => lose(&lost, &mut contents, report),
+            Part::Lost(lost) => lose(&lost, checkpoint.next_sequence, &mut contents, report),
         }
     }
     Some(Assembled { checkpoint, contents })
@@ -301,8 +302,12 @@ fn replay(
 }
 
 /// Rounds that were durable are gone: what they did is unknown to the streams that they may name.
-fn lose(lost: &Lost, contents: &mut BTreeMap<StreamId, Content>, report: &mut Report) {
+/// One that only they knew is there from now on, empty: its absence would be taken for its end.
+fn lose(lost: &Lost, young: u64, contents: &mut BTreeMap<StreamId, Content>, report: &mut Report) {
     let Lost { first, last, path, position, streams } = lost;
+    for id in streams.iter().flatten().filter(|_| *first >= young) {
+        contents.entry(*id).or_insert_with(|| Content::begun(*id, StreamSettings::default()));
+    }
     let which = match *last {
         last if last == *first => format!("round {first}"),
         LAST_EVER => format!("round {first} and whatever followed it"),

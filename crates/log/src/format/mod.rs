@@ -27,7 +27,10 @@ pub mod superblock;
 
 pub use checkpoint::{Checkpoint, Cursor, JournalPlace, SegmentCheckpoint, StreamCheckpoint};
 pub use error::FormatError;
-pub use round::{BadRound, Entry, Operation, Round, RoundBuilder, RoundHeader, RoundStamp};
+pub use round::{
+    BadRound, Entry, Operation, Round, RoundBuilder, RoundHeader, RoundStamp, Straight,
+    digest_header,
+};
 pub use superblock::{DirectoryRole, Superblock};
 
 #[cfg(test)]

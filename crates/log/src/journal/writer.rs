@@ -182,6 +182,7 @@ impl Writer {
             durable.extend(stream.complete_round());
         }
         shared.durable.lock().append(&mut durable);
+        shared.evict();
         told
     }
 

@@ -17,7 +17,7 @@ use crate::format::SegmentCheckpoint;
 use crate::index::{BEFORE_ALL, SparseIndex};
 
 pub(crate) use files::{SegmentFiles, SegmentName, Use};
-pub(crate) use fill::{FillPlan, write_fill};
+pub(crate) use fill::{FillPlan, write_fill, write_straight};
 pub(crate) use garbage::{Garbage, Item};
 pub(crate) use walk::{SegmentReader, SegmentView, WalkError};
 
@@ -40,8 +40,10 @@ pub(crate) struct Segment {
     pub(crate) producers: Option<Bytes>,
     /// Whether its file was made by this process or named by a checkpoint.
     pub(crate) made: bool,
-    /// Whether its file was written since it was last synced.
-    pub(crate) dirty: bool,
+    /// How often its file was written.
+    pub(crate) writes: u64,
+    /// How often it had been when it was last synced.
+    pub(crate) synced: u64,
     /// Whether its file has its final length, and an index beside it.
     pub(crate) finished: bool,
 }
@@ -58,7 +60,8 @@ impl Segment {
             index: Some(Box::new(SparseIndex::new(base, index_interval_bytes))),
             producers: None,
             made: false,
-            dirty: false,
+            writes: 0,
+            synced: 0,
             finished: false,
         }
     }
@@ -74,7 +77,8 @@ impl Segment {
             index: None,
             producers: None,
             made: written > 0,
-            dirty: false,
+            writes: 0,
+            synced: 0,
             finished: closed,
         }
     }
@@ -88,6 +92,11 @@ impl Segment {
         }
         self.bytes += bytes;
         self.largest = self.largest.max(largest);
+    }
+
+    /// Whether its file was written since it was last synced.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.writes > self.synced
     }
 
     /// Whether all of it is in its file.

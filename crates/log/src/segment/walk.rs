@@ -189,7 +189,8 @@ impl SegmentReader {
         Ok((bytes.slice(..at), (at > 0).then_some(expected)))
     }
 
-    fn bad(&self, position: u64, what: String) -> WalkError {
+    /// What lies at `position` is no batch of this log.
+    pub(crate) fn bad(&self, position: u64, what: String) -> WalkError {
         WalkError::Bad { segment: self.view.name.base, position, what }
     }
 }

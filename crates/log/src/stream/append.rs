@@ -38,7 +38,7 @@ impl Stream {
         } else if state.is_fsync() && state.rests_within_a_block() {
             self.wake(&mut state)?;
         }
-        state.append(&header, head, rest, now);
+        state.append(&header, head, rest, now, self.shared.settings.straight_bytes_min);
         self.shared.budget.charge(bytes);
         let end = state.log_end;
         self.queue(&mut state);
@@ -116,11 +116,18 @@ impl StreamState {
         self.segments.push_back(Segment::begin(base, interval));
     }
 
-    fn append(&mut self, header: &BatchHeader, head: Bytes, rest: Bytes, now: Timestamp) {
+    fn append(
+        &mut self,
+        header: &BatchHeader,
+        head: Bytes,
+        rest: Bytes,
+        now: Timestamp,
+        straight_min: u64,
+    ) {
         let op = match self.settings.durability {
             Durability::Fsync => {
                 let operation = Operation::Append { head: head.clone(), rest: rest.clone() };
-                self.ops.push(operation, header.next_offset())
+                self.ops.push_append(operation, header.next_offset(), straight_min)
             }
             Durability::Relaxed => NO_OP,
         };
@@ -143,14 +150,19 @@ impl StreamState {
         if position == 0 {
             self.begin_in_segment(now);
         }
+        let bytes = (head.len() + rest.len()) as u64;
+        self.observe(header, bytes, now);
+        self.tail.push(Piece { segment, position, head, rest, base, next, op });
+        self.unwritten_bytes += bytes;
+    }
+
+    /// Takes in all of a batch at the log's end but its bytes.
+    pub(super) fn observe(&mut self, header: &BatchHeader, bytes: u64, now: Timestamp) {
         let assigned = self.epochs.assign(header.leader_epoch, header.base_offset);
         assert!(assigned.is_ok(), "L7: epochs never decrease along a log");
         self.producers.record(&producer_batch(header), now);
-        let bytes = (head.len() + rest.len()) as u64;
         self.active_mut().observe(header.base_offset, bytes, header.max_timestamp);
-        self.tail.push(Piece { segment, position, head, rest, base, next, op });
-        self.unwritten_bytes += bytes;
-        self.log_end = next;
+        self.log_end = header.next_offset();
     }
 
     fn begin_in_segment(&mut self, now: Timestamp) {

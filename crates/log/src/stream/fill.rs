@@ -11,6 +11,8 @@
 //!   `written`, where nobody looks, and is written over by the next fill, which begins only after
 //!   this one ended (`filling`). It cannot lie before: `written` only shrinks to the cut, and a block
 //!   below the cut that was written again holds the same bytes up to it.
+//! - *appends that go straight*: one write at a time (`filling`); and none between a straight write and
+//!   the round that makes it count, since it would write the same blocks again.
 //! - *a moved start, retention*: only closed segments that are wholly written go.
 //! - *drop*: the result is void. The directory is removed only when no fill is under way.
 
@@ -36,7 +38,7 @@ impl StreamState {
     /// Plans a fill of at most about `bytes_max`, and marks it as under way. `None` when there is
     /// nothing to write.
     pub(crate) fn plan_fill(&mut self, to: FillTo, bytes_max: u64) -> Option<FillPlan> {
-        if self.filling || self.life == Life::Dropped {
+        if self.filling || self.landed.is_some() || self.life == Life::Dropped {
             return None;
         }
         let base = self.tail.first_unwritten()?.segment;
@@ -82,7 +84,7 @@ impl StreamState {
         if let Some(segment) = self.segment_mut(plan.name.base).filter(|_| written) {
             // True whatever happened since: the file is there, and has unsynced bytes.
             segment.made = true;
-            segment.dirty = true;
+            segment.writes += 1;
             segment.producers = None;
         }
         if !written || plan.generation != self.generation || self.life == Life::Dropped {

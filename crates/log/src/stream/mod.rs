@@ -1,7 +1,7 @@
 //! One log: appends at its end, reads anywhere, truncation and a start that moves.
 //!
 //! Read in this order: [`state`] (what a stream is, under its lock), [`tail`] (the newest batches),
-//! [`ops`] (operations on their way into the journal), [`append`], [`fill`], [`read`], [`lookup`],
+//! [`ops`] (operations on their way into the journal), [`append`], [`fill`], [`straight`], [`read`], [`lookup`],
 //! [`timestamps`], [`truncate`], [`start`], [`snapshot`] (what a checkpoint says).
 
 mod append;
@@ -14,6 +14,7 @@ mod replay;
 mod snapshot;
 mod start;
 mod state;
+mod straight;
 mod tail;
 mod timestamps;
 mod truncate;
@@ -37,6 +38,7 @@ pub(crate) use fill::FillTo;
 pub(crate) use ops::Ops;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use state::{Life, StreamState};
+pub(crate) use straight::{StraightPlan, StraightWork};
 pub(crate) use tail::Tail;
 
 /// The offsets of one stream, read together.
@@ -217,6 +219,7 @@ impl Stream {
         state.generation += 1;
         let tail = std::mem::take(&mut state.tail);
         let unwritten = std::mem::take(&mut state.unwritten_bytes);
+        (state.landed, state.vouched) = (None, None);
         self.shared.budget.uncache(tail.cached_bytes());
         self.shared.budget.release(unwritten);
         for segment in &state.segments {
@@ -228,6 +231,20 @@ impl Stream {
     /// The round in flight is durable. Answers the durable end when that moved.
     pub(crate) fn complete_round(&self) -> Option<(StreamId, Offset)> {
         let mut state = self.state.lock();
+        let told = self.take_completed(&mut state);
+        let cached = state.settle_straight();
+        let newly_cached = cached > 0 && !std::mem::replace(&mut state.cached, true);
+        // What was held may have waited for this.
+        self.queue(&mut state);
+        drop(state);
+        if newly_cached {
+            self.shared.cached.lock().push_back(self.me());
+        }
+        self.shared.budget.cache(cached);
+        told
+    }
+
+    fn take_completed(&self, state: &mut StreamState) -> Option<(StreamId, Offset)> {
         let end = state.ops.complete()?;
         // Its creation came first, and is durable with whatever came after.
         state.known = true;
@@ -242,7 +259,9 @@ impl Stream {
         let moved = end > state.durable_end || start_moved;
         state.durable_end = state.durable_end.max(end);
         state.flushed_end = state.durable_end;
-        let worth = state.unwritten_bytes >= self.shared.settings.fill_bytes_min;
+        let worth = state.unwritten_bytes >= self.shared.settings.fill_bytes_min
+            && state.landed.is_none()
+            && state.ops.held().is_none();
         if worth && !std::mem::replace(&mut state.ready, true) {
             self.shared.queues.fills.push(self.me());
         }
@@ -270,9 +289,12 @@ impl Stream {
 
     /// Puts the stream into the queues where it has work, unless it stands there already.
     pub(crate) fn queue(&self, state: &mut StreamState) {
-        if !state.ops.queued && state.ops.pending_bytes() > 0 {
+        if !state.ops.queued && state.ops.is_ready() {
             state.ops.queued = true;
             self.shared.queues.journal.push(self.me());
+        }
+        if state.straight_may_begin(self.waits_for_barriers()) && !state.ops.queue_held(true) {
+            self.shared.queues.straight.push(self.me());
         }
         if !state.ready && !state.is_fsync() && state.tail.first_unwritten().is_some() {
             state.ready = true;

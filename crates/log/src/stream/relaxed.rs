@@ -77,7 +77,7 @@ impl Stream {
     }
 
     /// Runs `change` while the stream takes no appends.
-    fn frozen<T>(
+    pub(super) fn frozen<T>(
         &self,
         change: impl FnOnce(&Self) -> Result<T, StreamError>,
     ) -> Result<T, StreamError> {
@@ -98,8 +98,13 @@ impl Stream {
     }
 
     /// Brings everything into files.
-    fn write_out(&self) -> Result<(), StreamError> {
+    pub(super) fn write_out(&self) -> Result<(), StreamError> {
         self.drain_journal(&mut self.shared.checkpoints.lock())?;
+        while self.state.lock().ops.held().is_some() {
+            drop(self.lock_unfilling());
+            self.shared.straight(&self.me())?;
+            self.drain_journal(&mut self.shared.checkpoints.lock())?;
+        }
         while self.state.lock().tail.first_unwritten().is_some() {
             drop(self.lock_unfilling());
             let filled = self.shared.fill(&self.me(), FillTo::Rest)?;
@@ -120,7 +125,7 @@ impl Stream {
         Err(StreamError::Storage { stream: self.id, why })
     }
 
-    fn checkpoint_now(&self, log: &mut CheckpointLog) -> Result<(), StreamError> {
+    pub(super) fn checkpoint_now(&self, log: &mut CheckpointLog) -> Result<(), StreamError> {
         let now = log.made_at;
         if self.shared.checkpoint_locked(log, now, false)? {
             return Ok(());

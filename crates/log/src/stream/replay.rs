@@ -60,6 +60,8 @@ impl StreamState {
             producers: producers.clone(),
             contained: Contained { end, producers },
             ops: Ops::starting_at(cursor),
+            landed: None,
+            vouched: None,
             generation: 0,
             filling: false,
             frozen: false,
@@ -91,19 +93,10 @@ impl StreamState {
                 header.base_offset
             ));
         }
-        if header.base_offset != self.log_end {
-            let (got, end) = (header.base_offset, self.log_end);
-            return Err(format!("the batch at {got} does not follow the log's end at {end}"));
-        }
+        self.check_follows(&header)?;
         if self.is_fsync() && self.rests_within_a_block() {
             return Err(format!(
                 "the batch at {} was appended to a block that was not carried",
-                self.log_end
-            ));
-        }
-        if self.epochs.latest().is_some_and(|latest| latest.epoch > header.leader_epoch) {
-            return Err(format!(
-                "the epoch of the batch at {} is older than that before",
                 self.log_end
             ));
         }
@@ -113,6 +106,18 @@ impl StreamState {
         if let Some(base) = self.tail.first_unwritten().map(|piece| piece.segment) {
             let written = self.segment(base).map_or(0, |segment| segment.written);
             self.advance_contained(base, written);
+        }
+        Ok(())
+    }
+
+    /// Whether a batch that was found comes next in this log.
+    pub(super) fn check_follows(&self, header: &BatchHeader) -> Result<(), String> {
+        let (got, end) = (header.base_offset, self.log_end);
+        if got != end || header.next_offset() <= got {
+            return Err(format!("the batch at {got} does not follow the log's end at {end}"));
+        }
+        if self.epochs.latest().is_some_and(|latest| latest.epoch > header.leader_epoch) {
+            return Err(format!("the epoch of the batch at {got} is older than that before"));
         }
         Ok(())
     }
@@ -214,15 +219,20 @@ impl Stream {
             Operation::Create { .. } => {
                 state.ops.replayed(place);
             }
+            Operation::Straight(straight) => {
+                drop(state);
+                let replayed = self.replay_straight(&straight, place, at);
+                state = self.state.lock();
+                replayed?;
+            }
             Operation::Drop => unreachable!("drops are replayed by the directory"),
             Operation::Filled { .. } => {
-                return Err(
-                    "it was filled past the journal, which this version does not do".to_owned()
-                );
+                return Err("an operation that this version does not know was found".to_owned());
             }
         }
         let after = state.unwritten_bytes;
         self.shared.budget.charge(after.saturating_sub(before));
+        self.shared.budget.release(before.saturating_sub(after));
         Ok(())
     }
 

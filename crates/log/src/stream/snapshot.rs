@@ -1,6 +1,7 @@
 //! What a checkpoint says of a stream.
 
 use super::state::{Life, StreamState};
+use super::straight::Vouched;
 use crate::format::{SegmentCheckpoint, StreamCheckpoint};
 use crate::invariants;
 use crate::segment::SegmentName;
@@ -12,15 +13,17 @@ pub(crate) struct Snapshot {
     pub(crate) checkpoint: StreamCheckpoint,
     /// The first round with an operation that is only in the journal. `None`: there is none yet.
     pub(crate) needs_round: Option<u64>,
-    /// The segments whose files have to be synced first.
-    pub(crate) dirty: Vec<SegmentName>,
+    /// The segments whose files have to be synced first, each with how often it had been written.
+    pub(crate) dirty: Vec<(SegmentName, u64)>,
+    /// The last straight write, when recovery from this checkpoint need not read what it vouches for.
+    pub(crate) settles: Option<Vouched>,
     /// Closed segments that are wholly written and have no index beside them yet.
     pub(crate) unfinished: Vec<SegmentName>,
 }
 
 impl StreamState {
     /// Takes down what the segments hold: everything before the first operation that is only in the
-    /// journal. Marks the files as synced, which the caller MUST see to before it relies on this.
+    /// journal. The caller MUST sync the dirty files before it relies on this.
     ///
     /// SUBTLE: what is not about appended bytes (the log's start, settings, which segments there
     /// are) is told as it is now, ahead of the cursor. Replay does these operations again, which
@@ -28,7 +31,8 @@ impl StreamState {
     /// Epochs are those of batches before the end told here; the tail's come back with its batches.
     pub(crate) fn snapshot(&mut self) -> Snapshot {
         let first = self.tail.first_unwritten();
-        let place = first.and_then(|piece| self.ops.place_of(piece.op));
+        let first_op = first.map(|piece| piece.op);
+        let place = first_op.and_then(|op| self.ops.place_of(op));
         let cursor = place.unwrap_or(self.ops.placed_upto());
         let (segment, end, position) = match first {
             Some(piece) if piece.is_batch() => (piece.segment, piece.base, piece.position),
@@ -61,8 +65,12 @@ impl StreamState {
         };
         assert!(invariants::offsets_are_ordered(&self.offsets()), "L11: offsets are in order");
         assert_eq!(self.contained.end, end, "producers are as of the end that is told");
+        // What is unwritten and came with a straight write, or before it, is found with its help.
+        let relies = |vouched: &Vouched| first_op.is_some_and(|op| op <= vouched.op);
+        let settles = self.vouched.filter(|vouched| !relies(vouched));
         let (dirty, unfinished) = self.take_dirty();
-        Snapshot { checkpoint, needs_round: place.map(|c| c.sequence), dirty, unfinished }
+        let needs_round = place.map(|cursor| cursor.sequence);
+        Snapshot { checkpoint, needs_round, dirty, settles, unfinished }
     }
 
     fn checkpointed_segments(
@@ -80,14 +88,14 @@ impl StreamState {
         .collect()
     }
 
-    fn take_dirty(&mut self) -> (Vec<SegmentName>, Vec<SegmentName>) {
+    fn take_dirty(&mut self) -> (Vec<(SegmentName, u64)>, Vec<SegmentName>) {
         let active = self.active().base;
         let mut dirty = Vec::new();
         let mut unfinished = Vec::new();
         for segment in &mut self.segments {
             let name = SegmentName { stream: self.id, base: segment.base };
-            if std::mem::take(&mut segment.dirty) {
-                dirty.push(name);
+            if segment.is_dirty() {
+                dirty.push((name, segment.writes));
             }
             if segment.base != active && !segment.finished && segment.is_written() {
                 segment.finished = true;
@@ -95,5 +103,14 @@ impl StreamState {
             }
         }
         (dirty, unfinished)
+    }
+
+    /// These segments were synced, with all that had been written that often.
+    pub(crate) fn note_synced(&mut self, synced: &[(SegmentName, u64)]) {
+        for (name, writes) in synced {
+            if let Some(segment) = self.segment_mut(name.base) {
+                segment.synced = segment.synced.max(*writes);
+            }
+        }
     }
 }

@@ -11,8 +11,8 @@
 //! Invariants:
 //! - L2 batches are contiguous: a batch's base offset is the log's end before it;
 //! - all bytes from the last segments' `written` on are in the tail, unwritten;
-//! - only bytes whose operation is durable in the journal are written into a file (`fsync`), so that
-//!   a file never holds what a crash could make undone;
+//! - only bytes whose operation is durable in the journal count as written into a file (`fsync`), so
+//!   that a file is never believed to hold what a crash could make undone;
 //! - `contained` is the first unwritten batch's base offset, or the log's end: what a checkpoint
 //!   says the segments hold, and its producers are as of exactly there;
 //! - a stream *rests* when its last segment is wholly written and ends within a block. The next
@@ -24,6 +24,7 @@ use ottla_model::{Durability, Offset, StreamId};
 
 use super::StreamOffsets;
 use super::ops::Ops;
+use super::straight::Vouched;
 use super::tail::Tail;
 use crate::epochs::EpochCache;
 use crate::error::StreamError;
@@ -74,6 +75,10 @@ pub(crate) struct StreamState {
     pub(crate) producers: ProducerTable,
     pub(crate) contained: Contained,
     pub(crate) ops: Ops,
+    /// What was written past the journal and does not count yet.
+    pub(crate) landed: Option<Vouched>,
+    /// What was last written past the journal, as long as a recovery may have to read it.
+    pub(crate) vouched: Option<Vouched>,
     /// Raised by every truncation: what was planned before it is void.
     pub(crate) generation: u64,
     /// Whether a fill is under way. One at a time keeps a segment's bytes in order.
@@ -125,6 +130,8 @@ impl StreamState {
             producers: ProducerTable::new(limits),
             contained: Contained { end: Offset::ZERO, producers: ProducerTable::new(limits) },
             ops: Ops::starting_at(from),
+            landed: None,
+            vouched: None,
             generation: 0,
             filling: false,
             frozen: false,

@@ -51,10 +51,15 @@ impl Piece {
 
     /// The header of the batch it is.
     pub(crate) fn header(&self) -> BatchHeader {
+        BatchHeader::peek(&self.header_bytes()).expect("batches are checked before they come here")
+    }
+
+    /// The bytes of that header.
+    pub(crate) fn header_bytes(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        let mut both = self.head.clone().chain(self.rest.clone());
+        let mut both = (&self.head[..]).chain(&self.rest[..]);
         both.copy_to_slice(&mut bytes);
-        BatchHeader::peek(&bytes).expect("batches are checked before they come here")
+        bytes
     }
 
     /// Its bytes in the segment's range `from..upto`, in at most two parts.
@@ -150,6 +155,12 @@ impl Tail {
         }
         self.cached -= 1;
         self.pieces.pop_front().map(|piece| piece.len())
+    }
+
+    /// Forgets all cached pieces.
+    pub(crate) fn forget_cached(&mut self) {
+        self.pieces.drain(..self.cached);
+        self.cached = 0;
     }
 
     /// Whether there are cached pieces.

@@ -10,6 +10,9 @@
 //! A truncation waits for a fill under way, so that no old bytes are still on their way into a block
 //! that a checkpoint then calls whole.
 //!
+//! What was written straight into a file is relied upon by recovery until a checkpoint contains it. A
+//! cut below that makes the checkpoint first, and its caller waits for the disk.
+//!
 //! A relaxed stream's appends are not in the journal, so replay could not tell what came after the
 //! truncation. There the file itself is cut, between a journal round and a checkpoint, while the
 //! stream takes nothing: see `directory::surgery`.
@@ -62,6 +65,13 @@ impl Stream {
             let Some((cut, seen)) = self.plan_cut(to)? else { return Ok(self.offsets().log_end) };
             let mut state = self.lock_unfilling();
             if seen != (state.generation, state.contained.end) {
+                continue;
+            }
+            if state.is_vouched_beyond(cut.segment, cut.position)
+                && !self.shared.planted(Planted::StraightCutUnsettled)
+            {
+                drop(state);
+                self.rely_on_no_straight()?;
                 continue;
             }
             let end = cut.end;
@@ -222,7 +232,7 @@ impl StreamState {
         self.durable_end = self.durable_end.min(end);
         self.flushed_end = self.flushed_end.min(end);
         self.epochs.truncate(end);
-        self.ops.cut(end);
+        self.ops.cut(end, self.tail.unwritten().last().map(|piece| piece.op));
         self.cut_producers(end, producers, stale_producers);
         gone
     }

@@ -96,7 +96,7 @@ impl StreamState {
         }
         active.observe(header.base_offset, bytes, header.max_timestamp);
         active.made = true;
-        active.dirty = true;
+        active.writes += 1;
         active.written = active.bytes;
         self.log_end = header.next_offset();
         self.contained.end = self.log_end;

@@ -71,4 +71,10 @@ planted! {
     bug_64_truncate_unjournalled: TruncateUnjournalled by by_crash;
     bug_65_dropped_topic_replayed: DroppedTopicReplayed by by_crash;
     bug_66_checkpoint_before_fill: CheckpointBeforeFill by by_crash;
+    bug_67_straight_unsynced: StraightUnsynced by by_crash;
+    bug_68_straight_ack_early: StraightAckEarly by by_crash;
+    bug_69_straight_rest_forgotten: StraightRestForgotten by by_crash;
+    bug_70_straight_before_barrier: StraightBeforeBarrier by by_crash;
+    bug_71_straight_cut_unsettled: StraightCutUnsettled by by_crash;
+    bug_72_straight_earlier_unsynced: StraightEarlierUnsynced by by_crash;
 }

@@ -51,6 +51,7 @@ pub(crate) fn small_settings() -> LogSettings {
         unfilled_bytes_max: 96 * KIB,
         fill_bytes_min: 12 * KIB,
         fill_bytes_max: 24 * KIB,
+        straight_bytes_min: 10 * KIB,
         journal_bytes_start: 64 * KIB,
         journal_file_bytes_max: 128 * KIB,
         journal_bytes_max: 256 * KIB,
@@ -214,6 +215,11 @@ impl Run {
             }
         }
         let Some((id, stream)) = self.any_stream() else { return };
+        let value_bytes = [40, 300, 300, 1_500, 6_000][self.rng.below(5) as usize];
+        self.append_to(id, &stream, value_bytes);
+    }
+
+    fn append_to(&mut self, id: StreamId, stream: &Stream, value_bytes: u64) {
         let (base, at) = (stream.offsets().log_end, self.storage.position());
         if base < self.histories[&id].now.end {
             // A cut that found the disk full was finished since.
@@ -222,7 +228,6 @@ impl Run {
         let Some(writer) = self.writers.get_mut(&id) else { return };
         writer.epoch.0 += i32::from(self.rng.chance(1, 12));
         let records = 1 + self.rng.below(4);
-        let value_bytes = [40, 300, 300, 1_500, 6_000][self.rng.below(5) as usize];
         let producer = self.rng.chance(1, 2).then(|| writer.next(&mut self.rng, records));
         let wish =
             Wish { base, epoch: writer.epoch, records, value_bytes, about: self.now, producer };
@@ -242,6 +247,10 @@ impl Run {
         let end = cut.unwrap_or_else(|_| stream.offsets().log_end);
         if end < offsets.log_end {
             self.issue(id, Op::Truncate(end), at);
+        }
+        // As under a new leader: at once there is more where something was cut.
+        if self.rng.chance(1, 2) {
+            (0..2).for_each(|_| self.append_to(id, &stream, 6_000));
         }
     }
 

@@ -28,7 +28,7 @@ use ottla_model::{PartitionId, StreamId, TopicId};
 
 pub use builder::RoundBuilder;
 pub use header::{ROUND_HEADER_BYTES, RoundHeader, RoundStamp};
-pub use operation::{ENTRY_HEADER_BYTES, Operation};
+pub use operation::{ENTRY_HEADER_BYTES, Operation, Straight, digest_header};
 
 use super::FormatError;
 use super::reader::Reader;

@@ -15,6 +15,7 @@
 
 use bytes::{BufMut, Bytes};
 use ottla_model::Offset;
+use ottla_model::limits::{BATCH_BYTES_MAX, BLOCK_BYTES, SEGMENT_BYTES_MAX};
 use ottla_record::{HEAD_BYTES, HEADER_BYTES};
 
 use super::WHAT;
@@ -53,7 +54,7 @@ pub enum Operation {
         /// What the owner stored.
         state: Bytes,
     },
-    /// Bytes went straight into a segment and are durable there.
+    /// Reserved: never written, and refused. [`Straight`] says what it was to say, and enough of it.
     Filled {
         /// The segment's base offset.
         segment: Offset,
@@ -88,6 +89,32 @@ pub enum Operation {
         /// The new ones, whole.
         settings: StreamSettings,
     },
+    /// Batches at the end of the log, which lie in their segment already.
+    Straight(Straight),
+}
+
+/// Batches that went past the journal. When this is written, all bytes of the stream before `position`
+/// are in files and durable; what is less than a block rides along.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Straight {
+    /// The segment's base offset.
+    pub segment: Offset,
+    /// Where in the segment the first of the batches begins.
+    pub from: u64,
+    /// Up to where the file holds them: a multiple of 4 KiB.
+    pub position: u64,
+    /// The log end after them.
+    pub next: Offset,
+    /// The digest of their headers, one after the other ([`digest_header`]): a batch's own checksum does
+    /// not cover all of it.
+    pub headers: u32,
+    /// Their last bytes, from `position` on: less than a block.
+    pub rest: Bytes,
+}
+
+/// Takes the header of the next batch, its first 61 bytes, into a digest that begins with 0.
+pub fn digest_header(digest: u32, header: &[u8; HEADER_BYTES]) -> u32 {
+    crc32c::crc32c_append(digest, header)
 }
 
 /// The stable codes of the kinds.
@@ -102,6 +129,7 @@ mod kind {
     pub(super) const CREATE: u8 = 8;
     pub(super) const ALTER: u8 = 9;
     pub(super) const ROLL: u8 = 10;
+    pub(super) const STRAIGHT: u8 = 11;
 }
 
 impl Operation {
@@ -118,6 +146,7 @@ impl Operation {
             Self::HardState { state } => state.len(),
             Self::Filled { .. } => 24,
             Self::Carry { bytes, .. } => 24 + bytes.len(),
+            Self::Straight(straight) => 40 + straight.rest.len(),
             Self::Create { .. } | Self::Alter { .. } => SETTINGS_BYTES,
         }
     }
@@ -134,6 +163,7 @@ impl Operation {
             Self::Create { .. } => kind::CREATE,
             Self::Alter { .. } => kind::ALTER,
             Self::Roll { .. } => kind::ROLL,
+            Self::Straight(_) => kind::STRAIGHT,
         }
     }
 }
@@ -169,6 +199,15 @@ pub(super) fn encode(operation: &Operation, stream: u32, into: &mut impl BufMut)
         Operation::Create { settings } | Operation::Alter { settings } => {
             settings::encode(settings, into);
         }
+        Operation::Straight(Straight { segment, from, position, next, headers, rest }) => {
+            into.put_i64_le(segment.0);
+            into.put_u64_le(*from);
+            into.put_u64_le(*position);
+            into.put_i64_le(next.0);
+            into.put_u32_le(*headers);
+            into.put_bytes(0, 4);
+            into.put_slice(rest);
+        }
     }
 }
 
@@ -192,6 +231,7 @@ fn decode_body(kind: u8, body: &Bytes) -> Result<Operation, FormatError> {
         kind::MOVE_START => Operation::MoveStart { to: Offset(reader.i64()?) },
         kind::DROP => Operation::Drop,
         kind::HARD_STATE => return Ok(Operation::HardState { state: body.clone() }),
+        kind::STRAIGHT => return decode_straight(body),
         kind::FILLED => Operation::Filled {
             segment: Offset(reader.i64()?),
             position: reader.u64()?,
@@ -217,4 +257,30 @@ fn decode_append(body: &Bytes) -> Result<Operation, FormatError> {
         return Err(FormatError::Invalid { what: WHAT, why: "an entry is too short for a batch" });
     }
     Ok(Operation::Append { head: body.slice(..HEAD_BYTES), rest: body.slice(HEAD_BYTES..) })
+}
+
+fn decode_straight(body: &Bytes) -> Result<Operation, FormatError> {
+    let mut reader = Reader::new(WHAT, body);
+    let straight = Straight {
+        segment: Offset(reader.i64()?),
+        from: reader.u64()?,
+        position: reader.u64()?,
+        next: Offset(reader.i64()?),
+        headers: reader.u32()?,
+        rest: {
+            reader.reserved(4)?;
+            body.slice_ref(reader.rest())
+        },
+    };
+    let Straight { from, position, rest, .. } = &straight;
+    if from >= position || !position.is_multiple_of(BLOCK_BYTES) {
+        return Err(reader.invalid("batches went straight to where no whole block is"));
+    }
+    if *position > SEGMENT_BYTES_MAX + BATCH_BYTES_MAX {
+        return Err(reader.invalid("batches went straight to beyond any segment"));
+    }
+    if rest.len() as u64 >= BLOCK_BYTES {
+        return Err(reader.invalid("the rest of what went straight is no less than a block"));
+    }
+    Ok(Operation::Straight(straight))
 }

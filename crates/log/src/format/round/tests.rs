@@ -1,7 +1,7 @@
 //! Rounds: what is written reads back, and nothing else does.
 
 use bytes::Bytes;
-use ottla_model::limits::BLOCK_BYTES;
+use ottla_model::limits::{BLOCK_BYTES, SEGMENT_BYTES_MAX};
 use ottla_model::{DirectoryId, Durability, Offset, PartitionId, StreamId, Timestamp, TopicId};
 use proptest::prelude::*;
 
@@ -215,7 +215,7 @@ fn entries_that_cannot_be_are_refused_even_when_the_checksum_holds() {
         assert_eq!(bad.streams, Some(vec![stream(1), stream(2)]));
     };
     refused(|payload| payload[0] = 0);
-    refused(|payload| payload[0] = 11);
+    refused(|payload| payload[0] = 12);
     refused(|payload| payload[1] = 1);
     refused(|payload| payload[4] = 2);
     refused(|payload| payload[8..12].copy_from_slice(&u32::MAX.to_le_bytes()));
@@ -238,6 +238,43 @@ fn any_settings() -> impl Strategy<Value = StreamSettings> {
     })
 }
 
+fn any_straight() -> impl Strategy<Value = Straight> {
+    let block = 1..(SEGMENT_BYTES_MAX / BLOCK_BYTES);
+    let numbers = (any::<i64>(), block, any::<prop::sample::Index>(), any::<i64>(), any::<u32>());
+    (numbers, any_bytes(0..BLOCK)).prop_map(|((segment, block, from, next, headers), rest)| {
+        let position = block * BLOCK_BYTES;
+        let from = from.index(position as usize) as u64;
+        Straight { segment: Offset(segment), from, position, next: Offset(next), headers, rest }
+    })
+}
+
+/// Where whole blocks end, and less than one is left over: anything else never was written.
+#[test]
+fn batches_that_went_straight_to_nowhere_are_refused() {
+    let good = Straight {
+        segment: Offset(3),
+        from: 5000,
+        position: 3 * BLOCK_BYTES,
+        next: Offset(9),
+        headers: 0x1234_5678,
+        rest: Bytes::from_static(b"the end of a batch"),
+    };
+    let read = |straight: Straight| {
+        let round = write(&build(&[(stream(1), Operation::Straight(straight))]), stamp(9));
+        Round::decode(&Bytes::from(round)).map_err(|bad| bad.error.to_string())
+    };
+    assert!(read(good.clone()).is_ok());
+    let bad = [
+        Straight { from: 3 * BLOCK_BYTES, ..good.clone() },
+        Straight { position: 3 * BLOCK_BYTES + 1, ..good.clone() },
+        Straight { position: u64::MAX - BLOCK_BYTES + 1, ..good.clone() },
+        Straight { rest: Bytes::from(vec![0; BLOCK]), ..good },
+    ];
+    for straight in bad {
+        assert!(read(straight.clone()).is_err(), "{straight:?}");
+    }
+}
+
 fn any_operation() -> impl Strategy<Value = Operation> {
     let offset = || any::<i64>().prop_map(Offset);
     prop_oneof![
@@ -255,6 +292,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         1 => any_settings().prop_map(|settings| Operation::Create { settings }),
         1 => any_settings().prop_map(|settings| Operation::Alter { settings }),
         1 => offset().prop_map(|segment| Operation::Roll { segment }),
+        1 => any_straight().prop_map(Operation::Straight),
     ]
 }
 
