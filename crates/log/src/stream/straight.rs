@@ -239,10 +239,11 @@ impl Stream {
         straight: &Straight,
         known: u64,
     ) -> Result<Vec<(BatchHeader, Option<Bytes>)>, WalkError> {
-        let Straight { segment, from, position, headers, rest, .. } = straight;
+        let Straight { segment, from, position, next, headers, rest } = straight;
         let view = SegmentView {
             name: SegmentName { stream: self.id, base: *segment },
             limit: position + rest.len() as u64,
+            end: *next,
             overlay: Some((*position, rest.clone())),
         };
         let mut reader = view.open(&self.shared.files)?;
