@@ -13,7 +13,7 @@ pub enum Planted {
     AckBeforeFsync,
     /// 3: believes a second sync after one failed.
     FsyncRetry,
-    /// 4: does not sync the directory after making a segment.
+    /// 4: never syncs the directory of a segment that was made.
     NoDirsync,
     /// 5: takes any bad round for the end of the journal.
     MidlogTruncate,
@@ -47,4 +47,6 @@ pub enum Planted {
     StraightCutUnsettled,
     /// 72: does not flush the segments before the one that it writes straight into.
     StraightEarlierUnsynced,
+    /// 73: acknowledges a straight write into a segment whose name is not durable.
+    StraightNameUnsynced,
 }

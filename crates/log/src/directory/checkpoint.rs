@@ -4,7 +4,8 @@
 //! 1. The number of the next round is read. Whatever is not gathered by now is in it or later.
 //! 2. Each stream says what its files hold, one after the other, each under its own lock. No moment
 //!    is common to all, and none is needed: every stream's part is complete in itself.
-//! 3. The files are synced. What they were said to hold was written before, so it is durable now.
+//! 3. The files and their names are synced. What they were said to hold was written before, so it is
+//!    durable now.
 //! 4. The checkpoint replaces the last one, atomically.
 //! 5. Only now are journal files free that no stream needs, and files removed that none names.
 
@@ -109,10 +110,14 @@ impl Shared {
 
     fn sync_dirty(&self, snapshots: &[Snapshot]) -> storage::Result<()> {
         let dirty = || snapshots.iter().flat_map(|snapshot| &snapshot.dirty);
-        if dirty().count() > SYNC_EACH_MAX {
-            return self.data.sync_all();
+        let made = self.files.unsynced();
+        if dirty().count() + made.len() > SYNC_EACH_MAX {
+            self.data.sync_all()?;
+            self.files.note_synced(&made);
+            return Ok(());
         }
-        dirty().try_for_each(|(name, _)| self.sync_segment(*name))
+        dirty().try_for_each(|(name, _)| self.sync_segment(*name))?;
+        self.files.sync_names(&made)
     }
 
     /// Makes durable what was written into a segment.

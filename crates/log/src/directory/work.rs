@@ -175,6 +175,9 @@ impl Shared {
         if !self.planted(Planted::StraightUnsynced) {
             file.sync()?;
         }
+        if !self.planted(Planted::StraightNameUnsynced) {
+            self.files.sync_names_of(stream.id())?;
+        }
         if self.planted(Planted::StraightEarlierUnsynced) {
             return Ok(());
         }

@@ -1,21 +1,22 @@
 //! The files of all segments: made, opened, kept open within a bound, removed.
 //!
 //! Invariants:
-//! - a segment's file and its directory have durable names before anything is written into it;
+//! - names that are made are remembered, and synced before a checkpoint names the segment: together,
+//!   since a sync of a directory costs a flush of the disk, and thousands of streams may begin at once;
 //! - no more than `handles_max` files are held open here; whoever uses one longer has it by `Arc`;
 //! - a file is removed only after a checkpoint that does not name it is durable, and making a file
 //!   of the same name calls that off: both happen under the names' lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ottla_model::{Offset, StreamId};
 use parking_lot::Mutex;
 
 use super::garbage::Garbage;
-use crate::format::names::{SegmentFile, segment_path, stream_path};
+use crate::format::names::{STREAMS_DIR, SegmentFile, segment_path, stream_path};
 use crate::index::SparseIndex;
-use crate::storage::{self, Access, Intent, OpenMode, Storage, StorageFile, make_dirs};
+use crate::storage::{self, Access, Intent, OpenMode, Storage, StorageError, StorageFile};
 
 /// Most indexes of closed segments that are kept in memory. Each is at most a few MiB.
 const INDEXES_MAX: usize = 64;
@@ -63,6 +64,13 @@ struct Handles {
     clock: u64,
 }
 
+/// Segments whose names may not be durable, each with when that was noted last.
+#[derive(Debug, Default)]
+struct Unsynced {
+    names: BTreeMap<SegmentName, u64>,
+    clock: u64,
+}
+
 /// The files of all segments.
 #[derive(Debug)]
 pub(crate) struct SegmentFiles {
@@ -70,6 +78,7 @@ pub(crate) struct SegmentFiles {
     handles_max: usize,
     handles: Mutex<Handles>,
     indexes: Mutex<BTreeMap<SegmentName, Arc<SparseIndex>>>,
+    unsynced: Mutex<Unsynced>,
     /// What is to be removed. Its lock is the names' lock.
     pub(crate) garbage: Mutex<Garbage>,
     skip_dirsync: bool,
@@ -83,6 +92,7 @@ impl SegmentFiles {
             handles_max: handles_max.max(1),
             handles: Mutex::default(),
             indexes: Mutex::default(),
+            unsynced: Mutex::default(),
             garbage: Mutex::default(),
             skip_dirsync,
         }
@@ -115,8 +125,8 @@ impl SegmentFiles {
         Ok(file)
     }
 
-    /// Makes a segment's file, empty, its name durable, and beside it the producers as of its base
-    /// offset where there are any.
+    /// Makes a segment's file, empty, and beside it the producers as of its base offset where there
+    /// are any. None of it is synced.
     pub(crate) fn make(
         &self,
         name: SegmentName,
@@ -125,20 +135,12 @@ impl SegmentFiles {
     ) -> storage::Result<Arc<dyn StorageFile>> {
         let mut garbage = self.garbage.lock();
         garbage.call_off(name);
-        let dir = stream_path(name.stream);
-        if self.skip_dirsync {
-            let _ = self.data.create_dir("streams");
-            let _ = self.data.create_dir(&dir);
-        } else {
-            make_dirs(&*self.data, &dir)?;
-        }
+        self.note_made(name);
+        self.make_dir(&stream_path(name.stream))?;
         self.put_producers(name, producers)?;
         let path = name.path(SegmentFile::Log);
         let file = self.data.open(&path, purpose.mode(Intent::Create))?;
         file.set_len(0)?;
-        if !self.skip_dirsync {
-            self.data.sync_dir(&dir)?;
-        }
         // Handles of a former file of this name lead nowhere any more.
         let mut handles = self.handles.lock();
         handles.remove(name);
@@ -158,8 +160,74 @@ impl SegmentFiles {
         };
         let file = self.data.open(&path, OpenMode::CREATE)?;
         file.set_len(0)?;
-        file.write_at(0, bytes)?;
-        file.sync_with_metadata()
+        file.write_at(0, bytes)
+    }
+
+    fn make_dir(&self, dir: &str) -> storage::Result<()> {
+        match self.data.create_dir(dir) {
+            Err(StorageError::Exists { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The names of this segment's files may not be durable: they were made, or found by a walk.
+    pub(crate) fn note_made(&self, name: SegmentName) {
+        if !self.skip_dirsync {
+            let mut unsynced = self.unsynced.lock();
+            unsynced.clock += 1;
+            let noted = unsynced.clock;
+            unsynced.names.insert(name, noted);
+        }
+    }
+
+    /// The segments whose names may not be durable, and when that was noted. A checkpoint looks when it
+    /// knows which segments it names.
+    pub(crate) fn unsynced(&self) -> BTreeMap<SegmentName, u64> {
+        self.unsynced.lock().names.clone()
+    }
+
+    /// Makes the names of a stream's segments durable, for who is about to acknowledge what is in no
+    /// journal and in no checkpoint.
+    pub(crate) fn sync_names_of(&self, stream: StreamId) -> storage::Result<()> {
+        let (first, last) = (Offset::ZERO, Offset(i64::MAX));
+        let range = SegmentName { stream, base: first }..=SegmentName { stream, base: last };
+        let names = {
+            let unsynced = self.unsynced.lock();
+            unsynced.names.range(range).map(|(name, noted)| (*name, *noted)).collect()
+        };
+        self.sync_names(&names)
+    }
+
+    /// Makes the names of these segments durable, and the producers beside them. What was removed
+    /// since is no error.
+    pub(crate) fn sync_names(&self, names: &BTreeMap<SegmentName, u64>) -> storage::Result<()> {
+        let found = |result: storage::Result<()>| match result {
+            Err(error) if error.is_not_found() => Ok(()),
+            other => other,
+        };
+        for name in names.keys() {
+            let opened = self.data.open(&name.path(SegmentFile::Producers), OpenMode::READ);
+            found(opened.and_then(|file| file.sync_with_metadata()))?;
+        }
+        let streams: BTreeSet<StreamId> = names.keys().map(|name| name.stream).collect();
+        for stream in &streams {
+            found(self.data.sync_dir(&stream_path(*stream)))?;
+        }
+        if !streams.is_empty() {
+            self.data.sync_dir(STREAMS_DIR)?;
+        }
+        self.note_synced(names);
+        Ok(())
+    }
+
+    /// These names are durable, but for those that were made anew meanwhile.
+    pub(crate) fn note_synced(&self, names: &BTreeMap<SegmentName, u64>) {
+        let mut unsynced = self.unsynced.lock();
+        for (name, noted) in names {
+            if unsynced.names.get(name) == Some(noted) {
+                unsynced.names.remove(name);
+            }
+        }
     }
 
     /// Writes the index of a closed segment beside it. A hint: nothing waits for it to be durable.

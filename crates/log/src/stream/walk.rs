@@ -52,6 +52,8 @@ impl Stream {
             Err(StorageError::NotFound { .. }) => return Ok(None),
             other => other?.len()?,
         };
+        // A killed process left it, perhaps before any checkpoint named it.
+        self.shared.files.note_made(name);
         let view =
             SegmentView { name, limit: length.max(position), end: Offset(i64::MAX), overlay: None };
         let mut reader = view.open(&self.shared.files)?;

@@ -77,4 +77,5 @@ planted! {
     bug_70_straight_before_barrier: StraightBeforeBarrier by by_crash;
     bug_71_straight_cut_unsettled: StraightCutUnsettled by by_crash;
     bug_72_straight_earlier_unsynced: StraightEarlierUnsynced by by_crash;
+    bug_73_straight_name_unsynced: StraightNameUnsynced by by_crash;
 }
