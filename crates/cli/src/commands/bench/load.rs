@@ -1,24 +1,22 @@
 //! The load: records sent when they are due, and the latency of each from then.
 
-use std::time::{Duration, Instant};
+mod pace;
+
+use std::time::Instant;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use hdrhistogram::Histogram;
 use ottla_client::Client;
-use ottla_producer::{ManyDelivery, Producer, ProducerError, Record, TopicProducer};
+use ottla_producer::{Producer, ProducerError, TopicProducer};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 
+use self::pace::{Deliveries, Load, Sent};
 use super::machine::{Cpu, payload};
 use super::{Bench, Case};
-
-/// How often a paced load looks what is due.
-const TICK: Duration = Duration::from_millis(1);
-
-/// How many bytes an unpaced load hands over at a time.
-const UNPACED_CHUNK_BYTES: u64 = 256 * 1024;
 
 /// Largest latency that is told apart, in microseconds: ten minutes.
 const LATENCY_MICROS_MAX: u64 = 600_000_000;
@@ -57,17 +55,12 @@ pub(super) async fn run(
     }
     let cpu = Cpu::now();
     let begun = Instant::now();
-    let share = bench.rate.map(|rate| rate as f64 / topics.len() as f64);
-    let tasks: Vec<_> = topics
-        .into_iter()
-        .map(|topic| {
-            let size = case.record_bytes.0 as usize;
-            tokio::spawn(one(topic, size, share, bench.duration))
-        })
-        .collect();
+    let rate = bench.rate.map(|rate| rate as f64 / topics.len() as f64);
+    let tasks: Vec<_> = topics.into_iter().map(|topic| one(topic, bench, case, rate)).collect();
     let mut latency = histogram();
-    for task in tasks {
-        let one = task.await.map_err(|error| Failure::new(error.to_string()))??;
+    for (sending, counting) in tasks {
+        sending.await.map_err(|error| Failure::new(error.to_string()))??;
+        let one = counting.await.map_err(|error| Failure::new(error.to_string()))??;
         latency.add(one).map_err(|error| Failure::new(error.to_string()))?;
     }
     let seconds = begun.elapsed().as_secs_f64();
@@ -90,64 +83,22 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3).expect("the bounds are constants in order")
 }
 
-/// One producer: this side sends, a task of its own takes the acknowledgements.
-async fn one(
-    topic: TopicProducer,
-    size: usize,
-    rate: Option<f64>,
-    duration: Duration,
-) -> Result<Histogram<u64>, Failure> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let counting = tokio::spawn(count(receiver));
-    let value = payload(size);
-    match rate {
-        Some(rate) => paced(&topic, &value, rate, duration, &sender).await?,
-        None => unpaced(&topic, &value, duration, &sender).await?,
-    }
-    drop(sender);
-    counting.await.map_err(|error| Failure::new(error.to_string()))?.map_err(Failure::from)
-}
+type Sending = JoinHandle<Result<(), ProducerError>>;
+type Counting = JoinHandle<Result<Histogram<u64>, ProducerError>>;
 
-type Sent = (Instant, ManyDelivery);
-
-async fn paced(
-    topic: &TopicProducer,
-    value: &[u8],
-    rate: f64,
-    duration: Duration,
-    sent: &mpsc::UnboundedSender<Sent>,
-) -> Result<(), Failure> {
-    let begun = Instant::now();
-    let mut done = 0_u64;
-    let mut due_at = begun;
-    while due_at - begun < duration {
-        due_at += TICK;
-        tokio::time::sleep_until(due_at.into()).await;
-        let due = ((due_at - begun).as_secs_f64() * rate) as u64;
-        if due > done {
-            let records = (done..due).map(|_| Record::new(value));
-            let delivery = topic.send_many(records).await?;
-            let _ended = sent.send((due_at, delivery));
-            done = due;
+/// One producer: one side sends, the other takes the acknowledgements.
+fn one(topic: TopicProducer, bench: &Bench, case: Case, rate: Option<f64>) -> (Sending, Counting) {
+    let (sent, receiver) = mpsc::unbounded_channel();
+    let value = payload(case.record_bytes.0 as usize);
+    let load = Load { topic, value, duration: bench.duration, each: bench.each, sent };
+    let sending = match rate {
+        Some(rate) => {
+            let runtime = tokio::runtime::Handle::current();
+            tokio::task::spawn_blocking(move || load.paced(rate, &runtime))
         }
-    }
-    Ok(())
-}
-
-async fn unpaced(
-    topic: &TopicProducer,
-    value: &[u8],
-    duration: Duration,
-    sent: &mpsc::UnboundedSender<Sent>,
-) -> Result<(), Failure> {
-    let chunk = (UNPACED_CHUNK_BYTES / (value.len() as u64 + 8)).max(1);
-    let begun = Instant::now();
-    while begun.elapsed() < duration {
-        let now = Instant::now();
-        let delivery = topic.send_many((0..chunk).map(|_| Record::new(value))).await?;
-        let _ended = sent.send((now, delivery));
-    }
-    Ok(())
+        None => tokio::spawn(load.unpaced()),
+    };
+    (sending, tokio::spawn(count(receiver)))
 }
 
 async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> Result<Histogram<u64>, ProducerError> {
@@ -157,16 +108,45 @@ async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> Result<Histogram<u64>
     while more || !waiting.is_empty() {
         tokio::select! {
             next = sent.recv(), if more => match next {
-                Some((due, delivery)) => waiting.push(async move { (due, delivery.await) }),
+                Some(sent) => waiting.push(latencies(sent)),
                 None => more = false,
             },
-            Some((due, delivered)) = waiting.next() => {
-                let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
-                latency.saturating_record(micros.max(1));
-                let others = delivered?.records.saturating_sub(1);
-                latency.saturating_record_n(micros.max(1), others);
+            Some(counted) = waiting.next() => {
+                for (micros, records) in counted? {
+                    latency.saturating_record_n(micros, records);
+                }
             }
         }
     }
     Ok(latency)
+}
+
+/// The latencies of records that were sent together, each with the number of records that had it.
+async fn latencies(sent: Sent) -> Result<Vec<(u64, u64)>, ProducerError> {
+    let Sent { first_due, step, deliveries } = sent;
+    let mut latencies = Vec::new();
+    match deliveries {
+        Deliveries::Many(many) => {
+            let records = many.await?.records;
+            let last = first_due.elapsed();
+            if step.is_zero() {
+                latencies.push((micros(last), records));
+            } else {
+                let after = |record: u64| last.saturating_sub(step.mul_f64(record as f64));
+                latencies.extend((0..records).map(|record| (micros(after(record)), 1)));
+            }
+        }
+        Deliveries::Each(each) => {
+            for (record, delivery) in each.into_iter().enumerate() {
+                delivery.await?;
+                let due = first_due + step.mul_f64(record as f64);
+                latencies.push((micros(due.elapsed()), 1));
+            }
+        }
+    }
+    Ok(latencies)
+}
+
+fn micros(latency: std::time::Duration) -> u64 {
+    u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1)
 }

@@ -55,6 +55,9 @@ pub struct Bench {
     /// How long a record may wait for others
     #[arg(long, default_value = "5ms", value_parser = humantime::parse_duration)]
     linger: Duration,
+    /// A call and a delivery for every record, rather than for many records at a time
+    #[arg(long)]
+    each: bool,
     /// Do not read everything back afterwards
     #[arg(long)]
     no_consume: bool,

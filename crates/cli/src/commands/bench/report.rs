@@ -33,6 +33,7 @@ pub(super) fn case_of(case: Case, bench: &Bench) -> Value {
         "producers": bench.producers,
         "rate": bench.rate,
         "linger_ms": bench.linger.as_millis(),
+        "each": bench.each,
         "compression": format!("{:?}", bench.compression).to_lowercase(),
         "acks": "all",
     })
