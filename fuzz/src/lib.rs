@@ -1,6 +1,7 @@
 //! What the fuzz targets share.
 
 pub mod directory;
+pub mod doors;
 
 use ottla_record::HEADER_BYTES;
 pub use ottla_record::crc32c;

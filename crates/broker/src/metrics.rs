@@ -56,7 +56,7 @@ impl BrokerMetrics {
                 .gauge("produce_waiting", "Batches appended whose acknowledgement is due"),
             admitted: metrics.gauge(
                 "produce_admitted_bytes",
-                "Bytes granted room that have not reached the log",
+                "Bytes granted room that have not reached the log; their budget is unfilled_bytes_max",
             ),
             topics: metrics.gauge("topics", "Topics"),
             partitions: metrics.gauge("partitions", "Partitions at this broker"),
@@ -175,8 +175,22 @@ const ROUND_SECONDS: [f64; 14] = [
     0.051_2, 0.102_4, 0.5, 2.0,
 ];
 
-/// The bounds of a histogram of journal rounds, in bytes: one block to the largest round.
-const ROUND_BYTES: [f64; 6] = [4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
+/// The bounds of a histogram of journal rounds, in bytes: one block to a round of one largest batch.
+const ROUND_BYTES: [f64; 13] = [
+    4_096.0,
+    8_192.0,
+    16_384.0,
+    32_768.0,
+    65_536.0,
+    131_072.0,
+    262_144.0,
+    524_288.0,
+    1_048_576.0,
+    2_097_152.0,
+    4_194_304.0,
+    8_388_608.0,
+    16_777_216.0,
+];
 
 /// How journal rounds went, seen from the thread that writes them.
 #[derive(Clone, Debug)]

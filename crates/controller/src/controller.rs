@@ -68,6 +68,11 @@ impl ControllerHandle {
         submit(self.submissions.clone(), request).await
     }
 
+    /// How many requests wait for the controller.
+    pub fn waiting(&self) -> usize {
+        self.submissions.max_capacity() - self.submissions.capacity()
+    }
+
     /// The newest committed image, and every later one.
     pub fn images(&self) -> watch::Receiver<Arc<Image>> {
         self.images.clone()

@@ -60,7 +60,7 @@ impl Connections {
         settings: GrpcSettings,
     ) -> io::Result<Self> {
         let metrics = DoorMetrics::register(metrics, &settings);
-        let door = Door::open(broker, settings, tasks.shutdown().clone())?;
+        let door = Door::open(broker, settings, tasks.shutdown().clone(), &metrics)?;
         let (health, routes) = services::routes(&door);
         tasks.spawn("grpc-health", health);
         let guard = Guard::new(routes, metrics, tasks.panics().clone(), &door.settings);

@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ottla_broker::{Broker, LookupError, TopicRef};
 use ottla_model::TopicId;
 use ottla_runtime::{Clock, Shutdown, entropy};
+use ottla_wire::Budget;
 
+use crate::metrics::DoorMetrics;
+use crate::seats::Seats;
 use crate::settings::GrpcSettings;
 
 /// The broker, the settings, and the request to drain. Cheap to clone.
@@ -19,6 +22,10 @@ pub(crate) struct Door {
     pub(crate) clock: Clock,
     /// Which life of the broker this is.
     pub(crate) incarnation: [u8; 16],
+    /// Of all fetches.
+    pub(crate) seats: Seats,
+    /// Of all requests that nobody has acted upon yet.
+    pub(crate) budget: Budget,
     turn: Arc<AtomicU32>,
 }
 
@@ -27,9 +34,12 @@ impl Door {
         broker: Broker,
         settings: GrpcSettings,
         drain: Shutdown,
+        metrics: &DoorMetrics,
     ) -> io::Result<Self> {
         Ok(Self {
             broker,
+            seats: Seats::new(metrics.fetches.clone(), settings.fetches_all_max),
+            budget: metrics.budget.clone(),
             settings: Arc::new(settings),
             drain,
             clock: Clock::start(),

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use ottla_model::{Fault, Outcome, Retry};
 use ottla_runtime::panics::Panics;
-use ottla_wire::RichError;
+use ottla_wire::{Charge, RichError};
 use tokio::time::Sleep;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -94,6 +95,7 @@ impl Service<Request<Body>> for Guard {
         let deadline = self.deadline(call.method, request.headers());
         let mut deadline = deadline.map(|span| Box::pin(tokio::time::sleep(span)));
         let mut routes = self.routes.clone();
+        let request = call.charged(request);
         Box::pin(async move {
             let answering = AssertUnwindSafe(async { routes.call(request).await }).catch_unwind();
             let answered = match &mut deadline {
@@ -123,6 +125,8 @@ struct Call {
     panics: Panics,
     /// Until it has ended.
     running: Option<Running>,
+    /// What its request holds.
+    charge: Option<Arc<Charge>>,
 }
 
 impl Call {
@@ -130,7 +134,18 @@ impl Call {
         let (metrics, panics) = (guard.metrics.clone(), guard.panics.clone());
         metrics.calls_running.inc();
         let running = Some(guard.activity.begin());
-        Self { method: known_method(path), metrics, panics, running }
+        Self { method: known_method(path), metrics, panics, running, charge: None }
+    }
+
+    /// The request, with the bytes of its body accounted for until the call has ended; those of a stream
+    /// are its service's affair.
+    fn charged(&mut self, request: Request<Body>) -> Request<Body> {
+        if STREAMS.contains(&self.method) {
+            return request;
+        }
+        let charge = Arc::new(self.metrics.budget.charge());
+        self.charge = Some(Arc::clone(&charge));
+        request.map(|inner| Body::new(ChargedBody { inner, charge, bytes: 0 }))
     }
 
     /// The answer to a call beyond the limit.
@@ -176,6 +191,38 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.ended(Code::Cancelled);
+    }
+}
+
+/// The body of a request whose bytes are accounted for as they arrive.
+struct ChargedBody {
+    inner: Body,
+    charge: Arc<Charge>,
+    bytes: u64,
+}
+
+impl http_body::Body for ChargedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled {
+        let body = self.get_mut();
+        let polled = Pin::new(&mut body.inner).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            body.bytes += frame.data_ref().map_or(0, |part| part.len() as u64);
+            if let Err(error) = body.charge.hold(body.bytes) {
+                return Poll::Ready(Some(Err((*error).into())));
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.inner.size_hint()
     }
 }
 

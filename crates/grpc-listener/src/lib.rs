@@ -6,7 +6,8 @@
 //! Read in this order: [`settings`] and [`listener`] (start, address, drain), [`connection`] (one socket),
 //! `activity` and `meter` (when it is let go, and when it is cut), `guard` (what surrounds every call:
 //! deadline, panics, counting), `streamed` (the two calls whose bytes
-//! tonic does not touch), `errors` and `translate` (words), then the services: `producer`, `consumer`,
+//! tonic does not touch), `errors` and `translate` (words), `seats`
+//! (how much is read at a time), then the services: `producer`, `consumer`,
 //! `topics`, `cluster`, `health`.
 //!
 //! # Non-obvious
@@ -23,6 +24,7 @@ pub mod listener;
 mod meter;
 mod metrics;
 mod preface;
+mod seats;
 mod services;
 pub mod settings;
 mod streamed;

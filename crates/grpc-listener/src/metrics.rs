@@ -2,9 +2,13 @@
 
 use ottla_runtime::Metrics;
 use ottla_runtime::metrics::{Counter, EncodeLabelSet, Family, Gauge};
+use ottla_wire::Budget;
 use tonic::Code;
 
 use crate::settings::GrpcSettings;
+
+const REQUEST_BYTES: &str =
+    "Bytes of gRPC requests that are not whole yet, or wait for room, or are being answered";
 
 /// The door's metrics. Clones share them.
 #[derive(Clone, Debug)]
@@ -13,6 +17,9 @@ pub(crate) struct DoorMetrics {
     pub(crate) refused_connections: Counter,
     pub(crate) cut_connections: Counter,
     pub(crate) calls_running: Gauge,
+    pub(crate) fetches: Gauge,
+    /// What `grpc_request_bytes` shows.
+    pub(crate) budget: Budget,
     calls: Family<CallLabels, Counter>,
 }
 
@@ -29,7 +36,21 @@ impl DoorMetrics {
         };
         max("grpc_connections_max", "Most gRPC connections at a time", settings.connections_max);
         max("grpc_calls_max", "Most gRPC calls at a time", settings.calls_max);
+        let fetches_max = settings.fetches_all_max;
+        max("grpc_fetches_max", "Most partitions read by gRPC streams at a time", fetches_max);
+        let budget = Budget::new(settings.request_bytes_max);
+        let (held, shown) = (budget.clone(), metrics.gauge("grpc_request_bytes", REQUEST_BYTES));
+        metrics.on_scrape(move || {
+            shown.set(i64::try_from(held.held()).unwrap_or(i64::MAX));
+        });
+        let bytes_max = usize::try_from(settings.request_bytes_max.0).unwrap_or(usize::MAX);
+        max(
+            "grpc_request_bytes_max",
+            "Most bytes of such requests; beyond, they are refused",
+            bytes_max,
+        );
         Self {
+            budget,
             connections: metrics.gauge("grpc_connections", "gRPC connections that are open"),
             refused_connections: metrics.counter(
                 "grpc_connections_refused",
@@ -40,6 +61,8 @@ impl DoorMetrics {
                 "gRPC connections cut because they flooded the broker with frames or resets",
             ),
             calls_running: metrics.gauge("grpc_calls", "gRPC calls that are running"),
+            fetches: metrics
+                .gauge("grpc_fetches", "Partitions that gRPC streams read or wait at"),
             calls: metrics.counters(
                 "grpc_calls_ended",
                 "gRPC calls that have ended, by method and status code",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ottla_model::limits::PRODUCE_WINDOW_BYTES;
-use ottla_model::{ByteCount, KIB};
+use ottla_model::{ByteCount, KIB, MIB};
 use ottla_wire::transport::STREAMS_MAX;
 
 /// What the listener allows its clients.
@@ -29,6 +29,8 @@ pub struct GrpcSettings {
     pub calls_max: usize,
     /// Longest time that a call which is no stream takes, whatever its deadline.
     pub unary_call_max: Duration,
+    /// Most bytes of requests, of all connections together, that have not been acted upon.
+    pub request_bytes_max: ByteCount,
     /// Most requests of a produce stream without an answer.
     pub produce_requests_max: u32,
     /// Most bytes of a produce stream without an answer.
@@ -38,6 +40,8 @@ pub struct GrpcSettings {
     pub acknowledge_timeout: Duration,
     /// Most partitions that one fetch stream reads.
     pub fetches_max: usize,
+    /// Most partitions that all fetch streams together read.
+    pub fetches_all_max: usize,
     /// Largest batch that is made of plain records; a larger record has one for itself.
     pub publish_batch_bytes_max: ByteCount,
 }
@@ -55,10 +59,12 @@ impl Default for GrpcSettings {
             goodbye_timeout: Duration::from_secs(5),
             calls_max: 100_000,
             unary_call_max: Duration::from_secs(5 * 60),
+            request_bytes_max: ByteCount(256 * MIB),
             produce_requests_max: 1024,
             produce_bytes_max: ByteCount(PRODUCE_WINDOW_BYTES),
             acknowledge_timeout: Duration::from_secs(30),
             fetches_max: 10_000,
+            fetches_all_max: 500_000,
             publish_batch_bytes_max: ByteCount(512 * KIB),
         }
     }

@@ -1,9 +1,11 @@
 //! Configuration, roles composed, start-up and drain; embeddable.
 //!
 //! Read in this order: [`config`] (every setting of a server), [`server`] (start and stop), `directory`
-//! (the data directory), `roles` (who is started on whom), [`testing`] (a server in one line, for
+//! (the data directory), `roles` (who is started on whom), `budgets` (the limits that
+//! metrics show), [`testing`] (a server in one line, for
 //! tests), [`error`].
 
+mod budgets;
 pub mod config;
 mod directory;
 pub mod error;

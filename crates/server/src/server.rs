@@ -10,6 +10,7 @@ use ottla_http_listener::HttpListener;
 use ottla_log::LogDirectory;
 use ottla_runtime::{Clock, Cores, Metrics, Shutdown, Tasks, off_thread};
 
+use crate::budgets;
 use crate::config::ServerConfig;
 use crate::directory::{self, Disks};
 use crate::error::StartError;
@@ -85,6 +86,7 @@ impl Server {
 async fn run(ground: Ground, sockets: Sockets) -> Result<RunningServer, StartError> {
     let storage = roles::start_storage(&ground)?;
     let controller = roles::start_controller(&ground, &storage)?;
+    budgets::register(&ground.metrics, &ground.settings, &controller);
     let broker = roles::start_broker(&ground, &storage, &controller, &sockets).await?;
     let grpc = roles::start_grpc(&ground, &broker, sockets.grpc)?;
     let http = roles::start_http(&ground, &broker, sockets.http)?;
@@ -130,7 +132,8 @@ impl RunningServer {
     /// When the log could not be closed cleanly; it recovers at the next start.
     pub async fn shutdown(mut self) -> Result<(), StartError> {
         let patience = self.drain_timeout;
-        // Both begin at once: the doors answer what the broker still acknowledges.
+        // The doors first: until they are drained, the broker acknowledges what they have to answer. The HTTP
+        // door goes last, so that probes see why nobody is served any more.
         if let Some(grpc) = self.grpc.take() {
             grpc.drain(patience).await;
         }

@@ -4,19 +4,22 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ottla_grpc_listener::{GrpcListener, GrpcSettings};
+use ottla_model::ByteCount;
 use ottla_runtime::{Metrics, Shutdown, Tasks};
 use ottla_wire::{RichError, transport, v1};
 use tonic::Code;
 use v1::cluster_service_client::ClusterServiceClient;
+use v1::fetch_request::Request;
 
 use crate::peer::{
     CONTINUATION, DATA, END_HEADERS, GOAWAY, HEADERS, PING, PREFACE, Peer, RST_STREAM, SETTINGS,
     WINDOW_UPDATE, frame, headers,
 };
-use crate::support::{Door, PATIENCE};
+use crate::support::{Door, Fetch, PATIENCE, assign};
 
 const SHORT: Duration = Duration::from_millis(300);
 const NO_PAUSE: Duration = Duration::ZERO;
+const PRODUCE: &str = "/ottla.v1.ProducerService/Produce";
 const FETCH: &str = "/ottla.v1.ConsumerService/Fetch";
 
 /// A second listener to the same broker, with limits that a test can reach.
@@ -51,6 +54,11 @@ impl Strict {
     async fn client(&self) -> ClusterServiceClient<tonic::transport::Channel> {
         let endpoint = transport::endpoint(&self.address().to_string()).expect("an address");
         ClusterServiceClient::new(endpoint.connect().await.expect("it listens"))
+    }
+
+    async fn fetch(&self) -> Fetch {
+        let endpoint = transport::endpoint(&self.address().to_string()).expect("an address");
+        Fetch::open(&endpoint.connect().await.expect("it listens")).await
     }
 
     async fn still_serves(&self) {
@@ -224,6 +232,66 @@ async fn calls_beyond_the_limit_are_refused_and_say_so() {
     drop(peer);
     door.is_rid_of_all().await;
     door.still_serves().await;
+}
+
+#[tokio::test]
+async fn fetches_beyond_the_limit_of_all_streams_are_refused_alone() {
+    let door = Strict::open(|settings| settings.fetches_all_max = 2).await;
+    door.door.create_topic("flights", 1).await.expect("a good name");
+    let mut first = door.fetch().await;
+    let mut second = door.fetch().await;
+    let wanted = |id| Request::Assign(assign(id, "flights", 0));
+    first.send(wanted(1));
+    first.assigned().await;
+    second.send(wanted(1));
+    second.assigned().await;
+    second.send(wanted(2));
+    let (fetch_id, error) = second.ended().await;
+    assert_eq!((fetch_id, error.expect("a reason").reason.as_str()), (2, "TOO_MANY_FETCHES"));
+    first.send(Request::Unassign(v1::fetch_request::Unassign { fetch_id: 1 }));
+    first.ended().await;
+    second.send(wanted(3));
+    second.assigned().await;
+    assert!(door.metrics.render().contains("ottla_grpc_fetches 2"));
+    drop((first, second));
+    door.is_rid_of_all().await;
+    assert!(door.metrics.render().contains("ottla_grpc_fetches 0"));
+}
+
+#[tokio::test]
+async fn requests_that_are_held_back_are_bounded_together() {
+    let door = Strict::open(|settings| {
+        settings.request_bytes_max = ByteCount(100_000);
+        settings.first_call_timeout = PATIENCE;
+    })
+    .await;
+    let most = [&[0, 0, 1, 0x86, 0xa0][..], &[7; 60_000]].concat();
+    for path in [PRODUCE, "/ottla.v1.ProducerService/Publish"] {
+        let mut holding = Peer::greeted(door.address()).await;
+        // Until it knows of the window of the connection, it may not send more than 64 KiB.
+        tokio::time::sleep(SHORT / 3).await;
+        for (stream, bytes) in [(1, &most[..]), (3, &most[..10_000])] {
+            assert!(holding.send(&frame(HEADERS, END_HEADERS, stream, &headers(path))).await);
+            for part in bytes.chunks(10_000) {
+                assert!(holding.send(&frame(DATA, 0, stream, part)).await);
+            }
+        }
+        let mut refused = Peer::greeted(door.address()).await;
+        assert!(refused.send(&frame(HEADERS, END_HEADERS, 1, &headers(path))).await);
+        let counted = format!("method=\"{}\",code=\"RESOURCE_EXHAUSTED\"}} 1", &path[1..]);
+        let began = Instant::now();
+        for part in most.chunks(10_000) {
+            refused.send(&frame(DATA, 0, 1, part)).await;
+        }
+        while !door.metrics.render().contains(&counted) {
+            assert!(began.elapsed() < PATIENCE, "{}", door.metrics.render());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop((holding, refused));
+        door.is_rid_of_all().await;
+        assert!(door.metrics.render().contains("ottla_grpc_request_bytes 0"));
+        door.still_serves().await;
+    }
 }
 
 #[tokio::test]

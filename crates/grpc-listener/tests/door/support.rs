@@ -65,8 +65,7 @@ impl Door {
     }
 
     pub(crate) fn consumer(&self) -> ConsumerServiceClient<Channel> {
-        ConsumerServiceClient::new(self.channel.clone())
-            .max_decoding_message_size(transport::RESPONSE_BYTES_MAX)
+        consumer(&self.channel)
     }
 
     /// Publishes `values` to a partition.
@@ -100,10 +99,7 @@ impl Door {
 
     /// An open fetch stream.
     pub(crate) async fn fetch(&self) -> Fetch {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let requests = UnboundedReceiverStream::new(receiver);
-        let answers = self.consumer().fetch(requests).await.expect("it opens").into_inner();
-        Fetch { sender: Some(sender), answers }
+        Fetch::open(&self.channel).await
     }
 }
 
@@ -150,7 +146,19 @@ pub(crate) struct Fetch {
     pub(crate) answers: Streaming<v1::FetchResponse>,
 }
 
+fn consumer(channel: &Channel) -> ConsumerServiceClient<Channel> {
+    ConsumerServiceClient::new(channel.clone())
+        .max_decoding_message_size(transport::RESPONSE_BYTES_MAX)
+}
+
 impl Fetch {
+    pub(crate) async fn open(channel: &Channel) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let requests = UnboundedReceiverStream::new(receiver);
+        let answers = consumer(channel).fetch(requests).await.expect("it opens").into_inner();
+        Self { sender: Some(sender), answers }
+    }
+
     pub(crate) fn send(&self, request: Request) {
         let request = v1::FetchRequest { request: Some(request) };
         let sender = self.sender.as_ref().expect("it is open");

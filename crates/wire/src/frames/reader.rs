@@ -1,8 +1,8 @@
 //! The messages of a request's body, or of an answer's.
 //!
 //! What arrived is kept as the list of frames it came in; nothing is allocated because a length was
-//! declared. A message over the limit, a compressed one and a malformed one end the stream with a
-//! status that says so.
+//! declared, and small frames are put together, so that what is kept costs about what was sent. A message
+//! over the limit, a compressed one and a malformed one end the stream with a status that says so.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -16,7 +16,15 @@ use tokio_stream::Stream;
 use tonic::{Code, Status};
 
 use super::PREFIX_BYTES;
+use crate::budget::{Budget, Charge};
 use crate::error::{RichError, key};
+
+/// A frame of fewer bytes is put together with others: what a list and a network buffer take for it is
+/// of this order.
+const SMALL_BYTES: usize = 4 * 1024;
+
+/// What a stream may hold without its budget being asked.
+const FREE_BYTES: usize = 4 * 1024;
 
 /// A stream of the messages in a body.
 pub struct Messages<T> {
@@ -34,7 +42,10 @@ pub struct Messages<T> {
 #[derive(Default)]
 struct Arrived {
     parts: VecDeque<Bytes>,
+    /// Small frames behind the parts, put together.
+    tail: BytesMut,
     bytes: usize,
+    charge: Option<Charge>,
 }
 
 impl<T> Messages<T> {
@@ -49,6 +60,12 @@ impl<T> Messages<T> {
             ended: false,
             message: PhantomData,
         }
+    }
+
+    /// The same, with what has arrived of messages and is not whole yet within this budget.
+    pub fn within(mut self, budget: &Budget) -> Self {
+        self.arrived.charge = Some(budget.charge());
+        self
     }
 
     /// The messages of an answer, none of which may have more than `bytes_max`. The stream ends with an
@@ -111,7 +128,7 @@ impl<T: prost::Message + Default> Messages<T> {
         (!whole).then(|| Err(cut_off()))
     }
 
-    fn arrived(&mut self, frame: http_body::Frame<Bytes>) {
+    fn arrived(&mut self, frame: http_body::Frame<Bytes>) -> Result<(), Status> {
         match frame.into_data() {
             Ok(part) => self.arrived.put(part),
             Err(frame) => {
@@ -120,8 +137,16 @@ impl<T: prost::Message + Default> Messages<T> {
                 if let Some(status) = &mut self.status {
                     *status = Status::from_header_map(&trailers);
                 }
+                Ok(())
             }
         }
+    }
+
+    fn failed(&mut self, status: Status) -> Poll<Option<Result<T, Status>>> {
+        self.ended = true;
+        // What has arrived is nobody's any more.
+        self.arrived = Arrived::default();
+        Poll::Ready(Some(Err(status)))
     }
 }
 
@@ -137,18 +162,16 @@ impl<T: prost::Message + Default> Stream for Messages<T> {
             match messages.take() {
                 Ok(None) => {}
                 Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
-                Err(status) => {
-                    messages.ended = true;
-                    return Poll::Ready(Some(Err(status)));
-                }
+                Err(status) => return messages.failed(status),
             }
             match ready!(messages.body.as_mut().poll_frame(context)) {
                 None => return Poll::Ready(messages.end()),
-                Some(Err(status)) => {
-                    messages.ended = true;
-                    return Poll::Ready(Some(Err(status)));
+                Some(Err(status)) => return messages.failed(status),
+                Some(Ok(frame)) => {
+                    if let Err(status) = messages.arrived(frame) {
+                        return messages.failed(status);
+                    }
                 }
-                Some(Ok(frame)) => messages.arrived(frame),
             }
         }
     }
@@ -162,10 +185,24 @@ impl<T> std::fmt::Debug for Messages<T> {
 }
 
 impl Arrived {
-    fn put(&mut self, part: Bytes) {
-        if !part.is_empty() {
-            self.bytes += part.len();
+    fn put(&mut self, part: Bytes) -> Result<(), Status> {
+        self.bytes += part.len();
+        let alone = self.parts.is_empty() && self.tail.is_empty();
+        if part.len() < SMALL_BYTES && !alone {
+            self.tail.extend_from_slice(&part);
+        } else if !part.is_empty() {
+            if !self.tail.is_empty() {
+                self.parts.push_back(self.tail.split().freeze());
+            }
             self.parts.push_back(part);
+        }
+        self.account().map_err(|error| Status::from(*error))
+    }
+
+    fn account(&self) -> Result<(), Box<RichError>> {
+        match &self.charge {
+            Some(charge) => charge.hold(self.bytes.saturating_sub(FREE_BYTES) as u64),
+            None => Ok(()),
         }
     }
 }
@@ -176,13 +213,14 @@ impl Buf for Arrived {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.parts.front().map_or(&[], |part| part)
+        self.parts.front().map_or(&self.tail, |part| part)
     }
 
     fn advance(&mut self, mut count: usize) {
         self.bytes = self.bytes.checked_sub(count).expect("callers stay within what is remaining");
+        self.account().expect("holding less is always granted");
         while count > 0 {
-            let part = self.parts.front_mut().expect("the sum of the parts is `bytes`");
+            let Some(part) = self.parts.front_mut() else { return self.tail.advance(count) };
             let step = count.min(part.len());
             part.advance(step);
             count -= step;

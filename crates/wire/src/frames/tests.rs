@@ -161,6 +161,44 @@ fn a_declared_length_over_the_limit_is_refused_before_anything_arrives() {
 }
 
 #[test]
+fn what_has_arrived_of_all_messages_is_within_its_budget() {
+    let budget = crate::Budget::new(ottla_model::ByteCount(20_000));
+    let request = v1::ProduceRequest { batch: vec![9; 15_000].into(), ..Default::default() };
+    let whole = framed(&request);
+    let half = |body: Bytes| {
+        let frames = [Ok::<_, Status>(http_body::Frame::data(body))];
+        let stream = tokio_stream::iter(frames).chain(tokio_stream::pending());
+        let body = tonic::body::Body::new(StreamBody::new(stream));
+        Messages::<v1::ProduceRequest>::of_request(body, 100_000).within(&budget)
+    };
+    let mut polled = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut next = |messages: &mut Messages<_>| {
+        tokio_stream::Stream::poll_next(std::pin::Pin::new(messages), &mut polled)
+    };
+    let mut first = half(whole.slice(..14_000));
+    assert!(next(&mut first).is_pending());
+    let mut second = half(whole.slice(..14_999));
+    let refused = next(&mut second);
+    let std::task::Poll::Ready(Some(Err(status))) = refused else { panic!("{refused:?}") };
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted);
+    drop(first);
+    assert_eq!(budget.held(), 0);
+    let mut third = half(whole);
+    assert!(matches!(next(&mut third), std::task::Poll::Ready(Some(Ok(read))) if read == request));
+    assert_eq!(budget.held(), 0, "a whole message is its taker's");
+}
+
+#[test]
+fn frames_of_a_byte_cost_about_a_byte_each() {
+    let request = v1::ProduceRequest { batch: vec![9; 3000].into(), ..Default::default() };
+    let whole = framed(&request);
+    let bytes: Vec<_> = (0..whole.len()).map(|at| whole.slice(at..=at)).collect();
+    let read = run(received::<v1::ProduceRequest>(bytes, 8192));
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0].as_ref().expect("well formed"), &request);
+}
+
+#[test]
 fn a_message_that_is_compressed_or_cut_off_says_so() {
     for (bytes, expected) in [
         (&[1, 0, 0, 0, 0][..], "a message has compression flag 1; this stream takes none"),

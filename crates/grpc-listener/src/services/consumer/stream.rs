@@ -18,6 +18,7 @@ use std::pin::Pin;
 use futures::StreamExt as _;
 use http::Response;
 use ottla_broker::Fetched;
+use ottla_model::{Fault, Outcome, Retry};
 use ottla_wire::convert::id_bytes;
 use ottla_wire::frames::{Message, Messages, response};
 use ottla_wire::transport::REQUEST_BYTES_MAX;
@@ -61,7 +62,7 @@ struct Session {
 impl Session {
     fn new(door: Door, body: Body) -> Self {
         Self {
-            requests: Messages::of_request(body, REQUEST_BYTES_MAX),
+            requests: Messages::of_request(body, REQUEST_BYTES_MAX).within(&door.budget),
             reading: true,
             drain: Box::pin(door.drain.requested_owned()),
             fetches: FetchTable::default(),
@@ -162,7 +163,16 @@ impl Session {
                 .advising("open another stream");
             return self.ended(fetch_id, Some(error.into()));
         }
-        match Fetch::assigned(&assign) {
+        let Some(seat) = self.door.seats.take() else {
+            let limit = self.door.seats.max();
+            let message = format!("all streams together read {limit} partitions already");
+            let error = RichError::refused("TOO_MANY_FETCHES", Code::ResourceExhausted, message)
+                .with(ottla_wire::error::key::LIMIT, limit)
+                .with_answers(Outcome::DidNotHappen, Retry::Later, Fault::Nobody)
+                .advising("try again later");
+            return self.ended(fetch_id, Some(error.into()));
+        };
+        match Fetch::assigned(&assign, seat) {
             Err(error) => self.ended(fetch_id, Some(error)),
             Ok((fetch, topic)) => {
                 let opening = self.reads.open(fetch_id, topic, fetch.partition(), assign.start);

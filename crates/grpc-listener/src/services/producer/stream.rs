@@ -18,7 +18,7 @@ use ottla_broker::{Admission, ProduceError, ProduceRequest, TopicRef};
 use ottla_model::PartitionId;
 use ottla_wire::frames::{Message, Messages, response};
 use ottla_wire::transport::PRODUCE_REQUEST_BYTES_MAX;
-use ottla_wire::{convert, v1};
+use ottla_wire::{Charge, RichError, convert, v1};
 use tonic::Status;
 use tonic::body::Body;
 
@@ -49,6 +49,8 @@ struct Session {
     drain: Asked,
     /// The one request that waits for room.
     admitting: Option<(v1::ProduceRequest, Admitting)>,
+    /// That one's bytes.
+    waiting: Charge,
     answers: FuturesUnordered<Waiting>,
     unanswered: u32,
     unanswered_bytes: u64,
@@ -59,12 +61,13 @@ struct Session {
 impl Session {
     fn new(door: Door, body: Body) -> Self {
         Self {
-            requests: Messages::of_request(body, PRODUCE_REQUEST_BYTES_MAX),
+            requests: Messages::of_request(body, PRODUCE_REQUEST_BYTES_MAX).within(&door.budget),
             greeted: false,
             reading: true,
             end: None,
             drain: Box::pin(door.drain.requested_owned()),
             admitting: None,
+            waiting: door.budget.charge(),
             answers: FuturesUnordered::new(),
             unanswered: 0,
             unanswered_bytes: 0,
@@ -135,8 +138,11 @@ impl Session {
         self.unanswered_bytes += bytes;
         // There is nearly always room, and then nothing has to be put aside.
         match self.door.broker.admit(bytes).now_or_never() {
-            Some(admission) => self.take(request, admission),
+            Some(admission) => self.take(request, admission.map_err(|e| errors::of_produce(&e))),
             None => {
+                if let Err(error) = self.waiting.hold(bytes) {
+                    return self.take(request, Err(*error));
+                }
                 let broker = self.door.broker.clone();
                 let admitting = Box::pin(async move { broker.admit(bytes).await });
                 self.admitting = Some((request, admitting));
@@ -146,11 +152,12 @@ impl Session {
 
     fn admitted(&mut self, admission: Result<Admission, ProduceError>) {
         if let Some((request, _)) = self.admitting.take() {
-            self.take(request, admission);
+            self.waiting.hold(0).expect("holding less is always granted");
+            self.take(request, admission.map_err(|e| errors::of_produce(&e)));
         }
     }
 
-    fn take(&mut self, request: v1::ProduceRequest, admission: Result<Admission, ProduceError>) {
+    fn take(&mut self, request: v1::ProduceRequest, admission: Result<Admission, RichError>) {
         let (correlation, bytes) = (request.correlation, request.batch.len() as u64);
         let patience = match request.timeout_ms {
             0 => self.door.settings.acknowledge_timeout,
@@ -171,7 +178,7 @@ impl Session {
     fn translate(
         &mut self,
         request: v1::ProduceRequest,
-        admission: Result<Admission, ProduceError>,
+        admission: Result<Admission, RichError>,
     ) -> Result<ProduceRequest, Refusal> {
         let acks = convert::acks_of_request(request.acks);
         Ok(ProduceRequest {
@@ -179,7 +186,7 @@ impl Session {
             partition: PartitionId(request.partition),
             batch: request.batch,
             acks: acks.map_err(|error| errors::of_unknown_value(&error))?,
-            admission: admission.map_err(|error| errors::of_produce(&error))?,
+            admission: admission?,
         })
     }
 

@@ -12,6 +12,7 @@ use ottla_wire::v1;
 use super::super::plain;
 use super::super::start::Start;
 use crate::errors::{self, Refusal, refused};
+use crate::seats::Seat;
 use crate::translate;
 
 /// The live fetches, by number.
@@ -37,6 +38,7 @@ pub(super) struct Fetch {
     paused: bool,
     in_line: bool,
     phase: Phase,
+    _seat: Seat,
 }
 
 enum Phase {
@@ -90,6 +92,7 @@ pub(super) struct Outgoing {
 impl Fetch {
     pub(super) fn assigned(
         assign: &v1::fetch_request::Assign,
+        seat: Seat,
     ) -> Result<(Self, TopicRef), Refusal> {
         let topic = translate::topic(assign.topic.clone())?;
         let encoded = match v1::FetchEncoding::try_from(assign.encoding) {
@@ -115,6 +118,7 @@ impl Fetch {
             paused: false,
             in_line: false,
             phase: Phase::Sending,
+            _seat: seat,
         };
         Ok((fetch, topic))
     }
