@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ottla_metadata::request as meta;
 use ottla_metadata::request::{ControllerRequest, ControllerResponse};
-use ottla_metadata::{Committed, TopicConfig};
+use ottla_metadata::{Committed, Image, TopicConfig};
 use ottla_model::{ByteCount, Offset, PartitionId, TopicId};
 
 use crate::broker::Broker;
@@ -14,7 +14,7 @@ use crate::describe::{
     AlterTopicConfig, BrokerDescription, ClusterDescription, ConfigEntry, CreateTopic,
     CreatedTopic, PartitionDescription, TopicDescription, TopicSummary,
 };
-use crate::error::{AdminError, LookupError};
+use crate::error::{AdminError, Explains as _, LookupError};
 use crate::partition::Partition;
 use crate::request::{ProducerIdentity, TopicRef};
 use crate::table::TopicEntry;
@@ -89,9 +89,17 @@ impl Broker {
             this_broker: self.0.config.broker,
             controller: Some(self.0.config.broker),
             brokers: brokers.collect(),
+            features: self.features(&image),
             topics: u32::try_from(image.topics().len()).unwrap_or(u32::MAX),
             partitions: u32::try_from(image.topics().partition_count()).unwrap_or(u32::MAX),
         }
+    }
+
+    fn features(&self, image: &Image) -> Vec<(String, u32)> {
+        let log_format = ("log.format".to_owned(), self.0.log.format_version().into());
+        let levels = image.features().iter();
+        let features = levels.map(|(name, level)| (name.to_owned(), level.into()));
+        std::iter::once(log_format).chain(features).collect()
     }
 
     fn entry(&self, topic: &TopicRef) -> Result<Arc<TopicEntry>, LookupError> {
@@ -238,12 +246,13 @@ fn describe(entry: &TopicEntry, index: usize) -> PartitionDescription {
         log_end: offsets.map(|o| o.log_end).unwrap_or_default(),
         size: ByteCount(open.map_or(0, |partition| partition.bytes())),
         offline: offline(open.map(|partition| &**partition)),
+        damaged: open.is_some_and(|partition| partition.damaged().is_some()),
     }
 }
 
 fn offline(open: Option<&Partition>) -> Option<String> {
     match open {
-        Some(partition) => partition.closed(),
+        Some(partition) => partition.refusal().map(|error| format!("{error}; {}", error.advice())),
         None => Some("it is not open at this broker".to_owned()),
     }
 }

@@ -265,7 +265,7 @@ impl Inner {
         let metrics = &self.around.metrics;
         let (topics, _) = self.table.counts();
         let partitions = self.table.partitions();
-        let offline = partitions.iter().filter(|p| p.closed().is_some()).count();
+        let offline = partitions.iter().filter(|p| p.refusal().is_some()).count();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         metrics.topics.set(count(topics));
         metrics.partitions.set(count(partitions.len()));

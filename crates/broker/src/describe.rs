@@ -93,8 +93,10 @@ pub struct PartitionDescription {
     pub log_end: Offset,
     /// Its size on disk and in the unfilled tail, at this broker.
     pub size: ByteCount,
-    /// Why it cannot serve, when it cannot.
+    /// Why it cannot serve, or not wholly, and what to do about it.
     pub offline: Option<String>,
+    /// Whether records that had been acknowledged are lost; what lies before them is still served.
+    pub damaged: bool,
 }
 
 /// One setting of a topic.
@@ -123,6 +125,8 @@ pub struct ClusterDescription {
     pub controller: Option<BrokerId>,
     /// Every registered broker.
     pub brokers: Vec<BrokerDescription>,
+    /// What the cluster can do, by name, and from which version on.
+    pub features: Vec<(String, u32)>,
     /// How many topics there are.
     pub topics: u32,
     /// How many partitions they have together.

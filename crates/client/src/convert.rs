@@ -21,6 +21,7 @@ pub(crate) fn cluster(answer: v1::DescribeClusterResponse) -> Result<ClusterDesc
         brokers: brokers
             .map(|b| BrokerDescription { id: BrokerId(b.id), address: b.address, online: b.online })
             .collect(),
+        features: answer.features.into_iter().map(|f| (f.name, f.version)).collect(),
         version: answer.version,
     })
 }
@@ -65,6 +66,7 @@ fn partition(partition: v1::PartitionDescription) -> PartitionDescription {
         high_watermark: partition.high_watermark.map(Offset),
         bytes: partition.bytes,
         offline: Some(partition.offline).filter(|why| !why.is_empty()),
+        damaged: partition.damaged,
     }
 }
 

@@ -124,8 +124,10 @@ pub struct PartitionDescription {
     pub high_watermark: Option<Offset>,
     /// Bytes on the leader's disk, if the broker knows.
     pub bytes: Option<u64>,
-    /// Why it cannot serve, or not wholly, when it cannot.
+    /// Why it cannot serve, or not wholly, and what to do about it.
     pub offline: Option<String>,
+    /// Whether records that had been acknowledged are lost; what lies before them is still served.
+    pub damaged: bool,
 }
 
 /// Which offset to look up.
@@ -159,6 +161,8 @@ pub struct ClusterDescription {
     pub controller: Option<BrokerId>,
     /// The brokers.
     pub brokers: Vec<BrokerDescription>,
+    /// What the cluster can do, by name, and from which version on.
+    pub features: BTreeMap<String, u32>,
     /// The version of the software of the broker that answered.
     pub version: String,
 }

@@ -7,9 +7,10 @@
 //! # }
 //! ```
 
+use ottla_model::{ByteCount, MIB};
 use tempfile::TempDir;
 
-use crate::config::{ListenAddress, ServerConfig};
+use crate::config::{ListenAddress, LogConfig, ServerConfig};
 use crate::error::StartError;
 use crate::server::{RunningServer, Server};
 
@@ -39,6 +40,8 @@ pub async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> TestServer {
         data_dir: directory.path().join("data"),
         grpc: free_port(),
         http: free_port(),
+        // Most tests write little, and every file is written once before it is used.
+        log: LogConfig { journal_bytes_start: ByteCount(MIB), ..LogConfig::default() },
         ..ServerConfig::default()
     };
     change(&mut config);

@@ -276,12 +276,25 @@ async fn a_damaged_partition_serves_what_is_left_and_then_says_so() {
     let refused = produce(broker, "flights", 0, numbered(0, 1)).await.unwrap_err();
     assert_eq!((refused.code(), refused.retry()), ("PARTITION_DAMAGED", Retry::Never));
     let described = broker.describe_topic(&flights).unwrap();
-    assert!(described.partitions[0].offline.as_ref().unwrap().contains("from offset 30 on"));
+    let why = described.partitions[0].offline.as_ref().unwrap();
+    assert!(why.contains("from offset 30 on") && why.contains("ottla doctor"), "{why}");
+    assert!(described.partitions[0].damaged);
     // The broker serves the others.
     assert_eq!(broker.health(), Ok(()));
     assert_eq!(broker.damaged().len(), 1);
     assert_eq!(read_all(broker, "clicks", 0).await.len(), 6);
     produce(broker, "clicks", 0, numbered(60, 1)).await.unwrap();
+
+    // A probe does not send the clients of all others away, and a person who looks is told.
+    let http = server.http_address().unwrap();
+    let ready = common::get(http, "/health/ready").await;
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+    assert!(ready.contains("flights") && ready.contains("from offset 30 on"), "{ready}");
+    assert!(ready.contains("ottla doctor"), "{ready}");
+    let metrics = common::get(http, "/metrics").await;
+    for line in ["ottla_partitions_offline 1", "ottla_log_streams_damaged 1"] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
 }
 
 /// Changes one byte of the only place where `text` is in the files there.

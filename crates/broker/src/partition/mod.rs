@@ -86,9 +86,9 @@ impl Partition {
     }
 
     /// Why it does not serve, or not wholly, when it does not.
-    pub(crate) fn closed(&self) -> Option<String> {
-        let closed = self.state.lock().closed.as_ref().map(ToString::to_string);
-        closed.or_else(|| self.damaged().map(|error| error.to_string()))
+    pub(crate) fn refusal(&self) -> Option<LookupError> {
+        let closed = self.state.lock().closed.as_ref().map(|closed| self.lookup_error(closed));
+        closed.or_else(|| self.damaged())
     }
 
     /// What is wrong when the log lost records that had been acknowledged.

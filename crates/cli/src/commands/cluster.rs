@@ -1,5 +1,6 @@
 //! `ottla cluster`: who is there.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -22,6 +23,7 @@ struct Shown {
     cluster_id: String,
     version: String,
     controller: Option<i32>,
+    features: BTreeMap<String, u32>,
     brokers: Vec<ShownBroker>,
 }
 
@@ -45,6 +47,7 @@ fn shown(cluster: ClusterDescription) -> Shown {
     Shown {
         cluster_id: cluster.cluster_id.to_string(),
         version: cluster.version,
+        features: cluster.features,
         controller: cluster.controller.map(|id| id.0),
         brokers: brokers.map(|b| ShownBroker { id: b.id.0, address: b.address }).collect(),
     }

@@ -197,6 +197,18 @@ struct ShownPartition {
     high_watermark: Option<i64>,
     bytes: Option<u64>,
     offline: Option<String>,
+    damaged: bool,
+}
+
+impl ShownPartition {
+    /// How it is, in a word.
+    fn state(&self) -> &'static str {
+        match self.offline {
+            None => "ok",
+            Some(_) if self.damaged => "damaged",
+            Some(_) => "offline",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -219,6 +231,7 @@ impl Shown {
             high_watermark: p.high_watermark.map(|o| o.0),
             bytes: p.bytes,
             offline: p.offline.clone(),
+            damaged: p.damaged,
         });
         Self {
             name: topic.name.to_string(),
@@ -254,7 +267,7 @@ async fn describe(admin: &Admin, name: &str, all: bool, format: Format) -> Resul
     ))?;
     output::line(&partition_table(&shown).to_string())?;
     for why in shown.partitions.iter().filter_map(|p| p.offline.as_ref()) {
-        output::line(&format!("{why}; stop the broker and run `ottla doctor`"))?;
+        output::line(why)?;
     }
     if shown.config.is_empty() {
         return output::line("all settings have their default; `--all` shows them");
@@ -286,7 +299,7 @@ fn partition_table(shown: &Shown) -> comfy_table::Table {
             cell(p.high_watermark),
             records.map_or(UNKNOWN.to_owned(), |r| grouped(r.unsigned_abs())),
             p.bytes.map_or(UNKNOWN.to_owned(), |bytes| ByteCount(bytes).to_string()),
-            if p.offline.is_none() { "ok" } else { "damaged" }.to_owned(),
+            p.state().to_owned(),
         ]);
     }
     table

@@ -36,8 +36,12 @@ fn described(cluster: ClusterDescription) -> v1::DescribeClusterResponse {
         controller_id: cluster.controller.map(|controller| controller.0),
         version: this.map(|broker| broker.version.clone()).unwrap_or_default(),
         brokers: cluster.brokers.into_iter().map(broker).collect(),
-        features: Vec::new(),
+        features: cluster.features.into_iter().map(feature).collect(),
     }
+}
+
+fn feature((name, version): (String, u32)) -> v1::Feature {
+    v1::Feature { name, version }
 }
 
 fn broker(broker: BrokerDescription) -> v1::BrokerDescription {

@@ -201,6 +201,7 @@ fn partition(partition: PartitionDescription) -> v1::PartitionDescription {
         log_end: Some(partition.log_end.0),
         bytes: Some(partition.size.0),
         offline: partition.offline.unwrap_or_default(),
+        damaged: partition.damaged,
     }
 }
 

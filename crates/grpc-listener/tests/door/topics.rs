@@ -131,6 +131,8 @@ async fn the_cluster_says_where_its_brokers_are() {
     let port = door.server.grpc_address().expect("the door is on").port();
     assert!(broker.address.ends_with(&format!(":{port}")), "{}", broker.address);
     assert!(!described.version.is_empty());
+    let features: Vec<_> = described.features.iter().map(|f| (&*f.name, f.version)).collect();
+    assert_eq!(features, [("log.format", 1), ("metadata.version", 1)]);
 }
 
 #[tokio::test]

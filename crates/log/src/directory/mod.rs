@@ -216,6 +216,11 @@ impl LogDirectory {
         &self.shared().identity
     }
 
+    /// The version of the format that it is kept in.
+    pub fn format_version(&self) -> u16 {
+        crate::format::Superblock::VERSION
+    }
+
     /// What it was told.
     pub fn settings(&self) -> &LogSettings {
         &self.shared().settings

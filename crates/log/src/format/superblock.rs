@@ -54,6 +54,9 @@ pub struct Superblock {
 }
 
 impl Superblock {
+    /// The version that is written, and so that of the whole directory.
+    pub const VERSION: u16 = KIND.version;
+
     /// The whole file.
     pub fn encode(&self) -> Vec<u8> {
         let Self { role, cluster, broker, directory, pairing, incarnation, created_at } = self;

@@ -43,7 +43,8 @@ pub struct BrokerDescription {
 /// Something that a cluster can do, from some version of it on.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Feature {
-    /// Its name, such as `metadata.version`.
+    /// Its name: `metadata.version` for the records that describe the cluster, `log.format` for the files of
+    /// the answering broker's data directory. There will be more.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// The version that is switched on.
@@ -2368,9 +2369,12 @@ pub struct PartitionDescription {
     /// Bytes of the log, on disk and in memory.
     #[prost(uint64, optional, tag = "9")]
     pub bytes: ::core::option::Option<u64>,
-    /// Why it cannot serve. Empty when it can.
+    /// Why it cannot serve, or not wholly, and what to do about it. Empty when it can.
     #[prost(string, tag = "10")]
     pub offline: ::prost::alloc::string::String,
+    /// Whether records that had been acknowledged are lost. What lies before them is still served.
+    #[prost(bool, tag = "11")]
+    pub damaged: bool,
 }
 /// A setting as it is.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -201,7 +201,7 @@ impl Until {
 fn missed(topic: &TopicDescription, partitions: &[PartitionId]) -> Option<String> {
     let mut offline =
         partitions.iter().filter_map(|p| topic.partitions[p.0 as usize].offline.as_ref());
-    offline.next().map(|why| format!("{why}; stop the broker and run `ottla doctor`"))
+    offline.next().cloned()
 }
 
 async fn follow(
