@@ -38,6 +38,7 @@ fn settings() -> LogSettings {
         unfilled_bytes_max: 256 * KIB,
         fill_bytes_min: 32 * KIB,
         fill_bytes_max: 64 * KIB,
+        straight_bytes_min: 24 * KIB,
         journal_bytes_start: 128 * KIB,
         journal_file_bytes_max: 256 * KIB,
         journal_bytes_max: KIB * KIB,
@@ -165,7 +166,7 @@ impl Bench {
     fn load(&mut self, log: &LogDirectory, mut until: impl FnMut(&LogDirectory) -> bool) {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            for lane in [Lane::Journal, Lane::Straight, Lane::Background] {
+            for lane in [Lane::Journal, Lane::Straight, Lane::Straight, Lane::Background] {
                 let (log, stop) = (log.clone(), &stop);
                 scope.spawn(move || work(&log, lane, stop));
             }
@@ -247,7 +248,7 @@ fn cut_again_and_again(direct: DirectAccess) {
     let Some(mut bench) = Bench::new(direct) else { return };
     let mut image = Image::default();
     let mut safe = vec![0; STREAMS];
-    let mut appended = 0;
+    let (mut appended, mut straights) = (0, 0);
     for _ in 0..CUTS {
         let disk = bench.mount(image);
         let log = bench.open(&safe);
@@ -262,12 +263,14 @@ fn cut_again_and_again(direct: DirectAccess) {
         });
         safe = promised(&log);
         appended += safe.iter().sum::<usize>();
+        straights += log.metrics().straights;
         image = cut.expect("the time passed");
         assert_sound(&image);
         drop(log);
         disk.unmount().expect("it unmounts");
     }
     assert!(appended > 100, "{appended} records are hardly a load");
+    assert!(straights > 10, "{straights} writes went straight");
     let disk = bench.mount(image);
     let log = bench.open(&safe);
     log.close(now()).expect("it closes");

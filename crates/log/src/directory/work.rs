@@ -122,6 +122,8 @@ impl Shared {
         stream.queue(&mut state);
         drop(state);
         stream.notify_fill_ended();
+        // What landed before is cached by now.
+        self.evict();
         if judged == Ok(true) {
             self.counters.straights.add(1);
             self.counters.straight_bytes.add(bytes);

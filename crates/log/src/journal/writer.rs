@@ -182,7 +182,6 @@ impl Writer {
             durable.extend(stream.complete_round());
         }
         shared.durable.lock().append(&mut durable);
-        shared.evict();
         told
     }
 

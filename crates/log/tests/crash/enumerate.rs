@@ -30,6 +30,7 @@ const STEPS_MAX: usize = 500;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) operations: usize,
+    pub(crate) straights: u64,
     pub(crate) images: usize,
     pub(crate) recovery_images: usize,
     pub(crate) fault_runs: usize,
@@ -44,6 +45,7 @@ impl Tally {
 
     pub(crate) fn add(&mut self, other: Self) {
         self.operations += other.operations;
+        self.straights += other.straights;
         self.images += other.images;
         self.recovery_images += other.recovery_images;
         self.fault_runs += other.fault_runs;
@@ -68,12 +70,12 @@ pub(crate) enum Until {
 
 /// Crashes a script at each of its operations, in every variant.
 pub(crate) fn crashes(plan: &Plan, until: Until) -> Tally {
-    let Outcome { script, histories } = match guard(|| Ok(workload::run(plan))) {
+    let Outcome { script, histories, straights } = match guard(|| Ok(workload::run(plan))) {
         Ok(outcome) => outcome,
         Err(why) => return Tally::broken(format!("seed {}: {why}", plan.seed)),
     };
     let expected = Expected::of(&histories);
-    let mut tally = Tally { operations: script.len(), ..Tally::default() };
+    let mut tally = Tally { operations: script.len(), straights, ..Tally::default() };
     for point in script.crash_points() {
         for variant in Variant::all(point.operation(), SUBSETS) {
             let crash = Crash {

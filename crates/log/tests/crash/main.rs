@@ -27,6 +27,8 @@ use workload::Plan;
 
 /// Images that the gate has to see recover.
 const IMAGES_MIN: usize = 10_000;
+/// Writes past the journal that their scripts have to make.
+const STRAIGHTS_MIN: u64 = 10;
 
 fn seeds() -> RangeInclusive<u64> {
     let text = std::env::var("OTTLA_CRASH_SEEDS").unwrap_or_else(|_| "1-2".to_owned());
@@ -36,9 +38,9 @@ fn seeds() -> RangeInclusive<u64> {
 }
 
 fn expect_none(tally: &Tally) {
-    let Tally { operations, images, recovery_images, fault_runs, violations } = tally;
+    let Tally { operations, straights, images, recovery_images, fault_runs, violations } = tally;
     println!(
-        "\nfigure: {operations} operations, {images} images, {recovery_images} of recoveries, \
+        "\nfigure: {operations} operations, {straights} writes past the journal, {images} images, {recovery_images} of recoveries, \
          {fault_runs} runs with a fault, {} violations",
         violations.len()
     );
@@ -66,6 +68,7 @@ fn every_crash_recovers_to_what_was_acknowledged() {
         tally.add(enumerate::crashes(&Plan::of(seed), Until::End));
     }
     expect_none(&tally);
+    assert!(tally.straights >= STRAIGHTS_MIN, "{} writes went straight", tally.straights);
     assert!(tally.images >= IMAGES_MIN, "the enumeration shrank to {} images", tally.images);
 }
 

@@ -27,6 +27,8 @@ const ACTIONS: usize = 220;
 pub(crate) struct Outcome {
     pub(crate) script: Script,
     pub(crate) histories: BTreeMap<StreamId, History>,
+    /// Writes that went straight into a segment.
+    pub(crate) straights: u64,
 }
 
 /// How one script is run.
@@ -106,10 +108,12 @@ pub(crate) fn run(plan: &Plan) -> Outcome {
         histories: BTreeMap::new(),
         writers: BTreeMap::new(),
         topics: 0,
+        straights: 0,
         rng: Rng::from_number(plan.seed),
     };
     run.play();
-    Outcome { script: run.storage.script(), histories: run.histories }
+    run.count_straights();
+    Outcome { script: run.storage.script(), histories: run.histories, straights: run.straights }
 }
 
 /// What the script remembers of the producers and the leader of a stream.
@@ -127,6 +131,7 @@ struct Run {
     histories: BTreeMap<StreamId, History>,
     writers: BTreeMap<StreamId, Writer>,
     topics: u8,
+    straights: u64,
     rng: Rng,
 }
 
@@ -347,6 +352,10 @@ impl Run {
         }
     }
 
+    fn count_straights(&mut self) {
+        self.straights += self.directory.as_ref().map_or(0, |d| d.metrics().straights);
+    }
+
     /// A stop in order, and a new start.
     fn restart(&mut self) {
         let Some(directory) = &self.directory else { return };
@@ -356,6 +365,7 @@ impl Run {
         self.observe();
         let position = self.storage.position();
         self.histories.values_mut().for_each(|history| history.settle(position));
+        self.count_straights();
         // The lock goes with the last handle.
         self.directory = None;
         let storage = Arc::new(self.storage.clone());
