@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
-use ottla_fuzz::directory::{batch, image, open, read_all, work};
+use ottla_fuzz::directory::{batch, image, image_with_straight, open, read_all, work};
 use ottla_fuzz::resealed;
 use ottla_log::doctor::{examine, repair};
 use ottla_log::storage::MemoryStorage;
@@ -33,11 +33,17 @@ enum Kind {
 }
 
 fuzz_target!(|damages: Vec<Damage>| {
-    static SOUND: OnceLock<Image> = OnceLock::new();
-    let mut damaged = SOUND.get_or_init(image).clone();
-    for damage in damages.iter().take(8) {
-        inflict(damage, &mut damaged);
+    static SOUND: OnceLock<[Image; 2]> = OnceLock::new();
+    for sound in SOUND.get_or_init(|| [image(), image_with_straight()]) {
+        let mut damaged = sound.clone();
+        for damage in damages.iter().take(8) {
+            inflict(damage, &mut damaged);
+        }
+        survive(damaged);
     }
+});
+
+fn survive(damaged: Image) {
     let storage = MemoryStorage::from_image(damaged);
     let report = examine(&storage, &storage).expect("it lists");
     use_it(&storage);
@@ -46,7 +52,7 @@ fuzz_target!(|damages: Vec<Damage>| {
         let _ = repair(&storage, &storage, &offer);
         use_it(&storage);
     }
-});
+}
 
 fn inflict(damage: &Damage, image: &mut Image) {
     let files = image.files();

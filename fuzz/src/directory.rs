@@ -23,6 +23,7 @@ fn settings() -> LogSettings {
         unfilled_bytes_max: 32 * KIB,
         fill_bytes_min: 4 * KIB,
         fill_bytes_max: 8 * KIB,
+        straight_bytes_min: 12 * KIB,
         journal_bytes_start: 16 * KIB,
         journal_file_bytes_max: 32 * KIB,
         journal_bytes_max: 64 * KIB,
@@ -101,6 +102,27 @@ pub fn image() -> Image {
     stream.truncate(Offset(20)).expect("it is cut");
     stream.append(batch(20, 1, 200), Timestamp(1)).expect("it takes");
     log.step(Lane::Journal, Timestamp(2));
+    storage.image()
+}
+
+/// The same, and then some batches went straight into a segment, that of the first stream in the
+/// checkpoint as well and that of the second one in no checkpoint yet.
+pub fn image_with_straight() -> Image {
+    let storage = MemoryStorage::from_image(image());
+    let log = open(&storage).expect("it was killed, and opens");
+    for n in 0..2 {
+        let stream = log.stream(stream_id(n)).expect("it was made");
+        let end = stream.offsets().log_end.0;
+        stream.append(batch(end, 1, 13_000), Timestamp(2)).expect("it takes");
+        // What is no append goes first, then what is held, then the word of it.
+        log.step(Lane::Journal, Timestamp(3));
+        while log.step(Lane::Straight, Timestamp(3)).worked {}
+        log.step(Lane::Journal, Timestamp(3));
+        if n == 0 {
+            log.checkpoint(Timestamp(4)).expect("the disk is there");
+        }
+    }
+    assert_eq!(log.metrics().straights, 2, "both went straight");
     storage.image()
 }
 
