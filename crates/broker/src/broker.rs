@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use ottla_log::LogDirectory;
 use ottla_metadata::{ControllerChannel, Image};
 use ottla_model::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
-use ottla_model::{Offset, PartitionId, StreamId};
+use ottla_model::{LeaderEpoch, Offset, PartitionId, StreamId};
 use ottla_runtime::{Clock, Metrics, Shutdown, Tasks, Thread, spawn_thread};
 use tokio::sync::watch;
 
@@ -173,6 +173,46 @@ impl Broker {
         let context = FetchContext { cold: &self.0.cold, shutdown: &self.0.draining };
         let wait = wait.map(|span| span.min(Duration::from_millis(FETCH_WAIT_MS_MAX)));
         partition.fetch(context, offset, bytes_max.clamp(1, FETCH_BYTES_MAX), wait).await
+    }
+
+    /// Resolves when there is something to read at `offset`, for whoever waits for more than one
+    /// partition. Cancel-safe.
+    ///
+    /// # Errors
+    /// When there is no such partition or offset, or the broker shuts down.
+    pub async fn wait_for_records(
+        &self,
+        topic: &TopicRef,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), FetchError> {
+        self.find(topic, partition)?.wait_for_records(&self.0.draining, offset).await
+    }
+
+    /// Under which reign this broker leads the partition.
+    ///
+    /// # Errors
+    /// When there is no such partition.
+    pub fn leader_epoch(
+        &self,
+        topic: &TopicRef,
+        partition: PartitionId,
+    ) -> Result<LeaderEpoch, LookupError> {
+        Ok(self.find(topic, partition)?.leader_epoch())
+    }
+
+    /// Where `epoch` ended: the largest epoch that is not above it and wrote here, and the offset at
+    /// which the next one begins. `None` when it is newer than anything here.
+    ///
+    /// # Errors
+    /// When there is no such partition.
+    pub fn epoch_end(
+        &self,
+        topic: &TopicRef,
+        partition: PartitionId,
+        epoch: LeaderEpoch,
+    ) -> Result<Option<(LeaderEpoch, Offset)>, LookupError> {
+        Ok(self.find(topic, partition)?.epoch_end(epoch))
     }
 
     /// Looks an offset up. Cancel-safe.

@@ -84,6 +84,17 @@ pub enum LookupError {
     },
 }
 
+/// What kind of wrong a batch is, for doors whose clients tell them apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BatchFault {
+    /// Its bytes are not those that its producer sent; sent again they may be.
+    Corrupt,
+    /// It breaks a rule that a batch must keep.
+    Rules,
+    /// It is more than one, or of a size that nobody takes, once it is decompressed.
+    Size,
+}
+
 /// A batch was not acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ProduceError {
@@ -93,6 +104,8 @@ pub enum ProduceError {
     /// The batch is not one that may be appended.
     #[error("{why}")]
     Invalid {
+        /// What kind of wrong it is.
+        fault: BatchFault,
         /// What is wrong with it.
         why: String,
     },
@@ -252,6 +265,18 @@ pub enum AdminError {
         /// The reason.
         why: String,
     },
+    /// No topic may have this name.
+    #[error("{why}")]
+    InvalidName {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No topic may have this many partitions, or may come to have them.
+    #[error("{why}")]
+    InvalidPartitions {
+        /// What is wrong with the count.
+        why: String,
+    },
     /// The request cannot be granted as it is.
     #[error("{why}")]
     Invalid {
@@ -346,6 +371,7 @@ impl AdminError {
         match self {
             Self::Lookup(error) => error.answers(),
             Self::TopicExists { .. } | Self::Invalid { .. } | Self::InvalidConfig { .. } => REFUSED,
+            Self::InvalidName { .. } | Self::InvalidPartitions { .. } => REFUSED,
             Self::OutOfRange { .. } => REFUSED,
             Self::Unavailable { .. } => LATER,
             Self::Late => (Outcome::Happened, Retry::Never, Fault::Cluster),
@@ -481,7 +507,9 @@ impl Explains for AdminError {
         match self {
             Self::Lookup(error) => error.code(),
             Self::TopicExists { .. } => "TOPIC_EXISTS",
-            Self::Invalid { .. } => "INVALID_REQUEST",
+            Self::Invalid { .. } | Self::InvalidName { .. } | Self::InvalidPartitions { .. } => {
+                "INVALID_REQUEST"
+            }
             Self::InvalidConfig { .. } => "INVALID_CONFIG",
             Self::Unavailable { .. } => "CONTROLLER_UNAVAILABLE",
             Self::OutOfRange { .. } => "OFFSET_OUT_OF_RANGE",
@@ -496,7 +524,7 @@ impl Explains for AdminError {
         match self {
             Self::Lookup(error) => return error.advice(),
             Self::TopicExists { .. } => "describe it, or choose another name",
-            Self::Invalid { .. } => "",
+            Self::Invalid { .. } | Self::InvalidName { .. } | Self::InvalidPartitions { .. } => "",
             Self::InvalidConfig { .. } => "see the settings: ottla topic describe TOPIC --all",
             Self::Unavailable { .. } => "try again in a moment",
             Self::OutOfRange { .. } => "choose an offset in the range",

@@ -34,7 +34,7 @@ pub use describe::{
     AlterTopicConfig, BrokerDescription, ClusterDescription, ConfigEntry, CreateTopic,
     CreatedTopic, PartitionDescription, TopicDescription, TopicSummary,
 };
-pub use error::{AdminError, Explains, FetchError, LookupError, ProduceError};
+pub use error::{AdminError, BatchFault, Explains, FetchError, LookupError, ProduceError};
 pub use produce::ProduceAck;
 pub use request::{
     FetchRequest, Fetched, OffsetAt, OffsetFound, ProduceRequest, Produced, ProducerIdentity,

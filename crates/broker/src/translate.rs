@@ -7,7 +7,7 @@ use ottla_model::{StreamId, TopicName};
 use ottla_partition as machine;
 use ottla_partition::{AppendError, MoveStartError, Offsets};
 
-use crate::error::{AdminError, FetchError, LookupError, ProduceError};
+use crate::error::{AdminError, BatchFault, FetchError, LookupError, ProduceError};
 use crate::request::{Produced, TopicRef};
 
 pub(crate) fn produced(produced: machine::Produced) -> Produced {
@@ -31,7 +31,9 @@ pub(crate) fn append_error(error: AppendError) -> ProduceError {
         AppendError::DuplicateForgotten { producer, sequence } => {
             ProduceError::DuplicateForgotten { producer, sequence }
         }
-        AppendError::Unnumbered { .. } => ProduceError::Invalid { why: error.to_string() },
+        AppendError::Unnumbered { .. } => {
+            ProduceError::Invalid { fault: BatchFault::Rules, why: error.to_string() }
+        }
         AppendError::Log(error) => log_error(error),
         AppendError::Deposed { .. }
         | AppendError::LogStopped { .. }
@@ -125,11 +127,15 @@ pub(crate) fn controller_error(error: ControllerError) -> AdminError {
         ControllerError::NoBrokers | ControllerError::StaleBroker { .. } => {
             AdminError::Unavailable { why: error.to_string() }
         }
-        ControllerError::ReservedName { .. }
-        | ControllerError::BadPartitionCount { .. }
+        ControllerError::ReservedName { .. } => {
+            AdminError::InvalidName { why: error.to_string() }
+        }
+        ControllerError::BadPartitionCount { .. }
         | ControllerError::NotMorePartitions { .. }
-        | ControllerError::TooManyPartitions { .. }
-        | ControllerError::SetAndUnset { .. }
+        | ControllerError::TooManyPartitions { .. } => {
+            AdminError::InvalidPartitions { why: error.to_string() }
+        }
+        ControllerError::SetAndUnset { .. }
         | ControllerError::DirectoryTaken { .. }
         | ControllerError::ProducerIdsExhausted
         | ControllerError::DecisionTooLarge { .. } => {

@@ -121,9 +121,10 @@ pub(crate) fn of_admin(error: &AdminError) -> RichError {
         AdminError::TopicExists { name } => {
             explained(error, Code::AlreadyExists).with(key::TOPIC, name)
         }
-        AdminError::Invalid { .. } | AdminError::InvalidConfig { .. } => {
-            explained(error, Code::InvalidArgument)
-        }
+        AdminError::Invalid { .. }
+        | AdminError::InvalidName { .. }
+        | AdminError::InvalidPartitions { .. }
+        | AdminError::InvalidConfig { .. } => explained(error, Code::InvalidArgument),
         AdminError::OutOfRange { offset, log_start, high_watermark } => {
             explained(error, Code::OutOfRange)
                 .with(key::OFFSET, offset)

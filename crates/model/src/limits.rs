@@ -110,3 +110,13 @@ pub const HTTP_CONNECTION_AGE_MAX: Duration = Duration::from_secs(60);
 const _: () = assert!(FETCH_BYTES_MAX >= BATCH_BYTES_MAX, "one whole batch must always fit");
 const _: () = assert!(BATCH_BYTES_MAX_DEFAULT <= BATCH_BYTES_MAX);
 const _: () = assert!(SEGMENT_BYTES_MAX < u32::MAX as u64);
+
+/// How many times its own size a Kafka request may be in memory. A text of one byte becomes a
+/// reference of 24, so that the smallest legal elements just fit.
+pub const KAFKA_DECODED_RATIO_MAX: usize = 8;
+
+/// What any Kafka request may take in memory beside that.
+pub const KAFKA_DECODED_BYTES_FREE: usize = 64 * 1024;
+
+/// Largest Kafka request frame. Kafka's `socket.request.max.bytes` is the same.
+pub const KAFKA_FRAME_BYTES_MAX: usize = 100 * 1024 * 1024;

@@ -13,7 +13,7 @@ mod roles;
 pub mod server;
 pub mod testing;
 
-pub use config::{ListenAddress, ServerConfig};
+pub use config::{KafkaAddress, KafkaAddresses, ListenAddress, ServerConfig};
 pub use directory::Disks;
 pub use error::StartError;
 pub use server::{RunningServer, Server};

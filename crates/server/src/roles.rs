@@ -10,6 +10,7 @@ use ottla_controller::ControlSettings;
 use ottla_controller::{Controller, ControllerConfig, ControllerHandle, LocalMetadataLog};
 use ottla_grpc_listener::{GrpcListener, GrpcSettings};
 use ottla_http_listener::{HttpListener, HttpSettings};
+use ottla_kafka_listener::{Advertised, KafkaListener, KafkaMetrics, KafkaSettings};
 use ottla_log::{LogDirectory, LogSettings};
 use ottla_metadata::record::Endpoint;
 use ottla_metadata::request::{ControllerRequest, ControllerResponse, RegisterBroker};
@@ -38,11 +39,21 @@ pub(crate) struct Ground {
 pub(crate) struct Sockets {
     pub(crate) grpc: Option<TcpListener>,
     pub(crate) http: Option<TcpListener>,
+    pub(crate) kafka: Vec<(TcpListener, Option<Advertised>)>,
 }
 
 impl Sockets {
     pub(crate) fn bind(config: &ServerConfig) -> Result<Self, StartError> {
-        Ok(Self { grpc: bind("grpc", config.grpc)?, http: bind("http", config.http)? })
+        let kafka = config.kafka.0.iter().map(|at| {
+            let socket = bind_at("kafka", at.listen)?;
+            let advertised = at.advertised.clone();
+            Ok((socket, advertised.map(|(host, port)| Advertised { host, port })))
+        });
+        Ok(Self {
+            grpc: bind("grpc", config.grpc)?,
+            http: bind("http", config.http)?,
+            kafka: kafka.collect::<Result<_, _>>()?,
+        })
     }
 
     /// What clients are told.
@@ -52,17 +63,29 @@ impl Sockets {
             let address = socket.as_ref()?.local_addr().ok()?;
             Some(endpoint(name, address))
         });
-        bound.collect()
+        bound.chain(self.kafka_endpoint()).collect()
+    }
+
+    /// What other brokers tell Kafka clients of this one: the first address.
+    fn kafka_endpoint(&self) -> Option<Endpoint> {
+        let (socket, advertised) = self.kafka.first()?;
+        let local = endpoint("kafka", socket.local_addr().ok()?);
+        Some(match advertised.clone() {
+            Some(Advertised { host, port }) => Endpoint { host, port, ..local },
+            None => local,
+        })
     }
 }
 
 fn bind(door: &'static str, address: ListenAddress) -> Result<Option<TcpListener>, StartError> {
     match address {
         ListenAddress::Off => Ok(None),
-        ListenAddress::At(address) => TcpListener::bind(address)
-            .map(Some)
-            .map_err(|error| StartError::listen(door, address, &error)),
+        ListenAddress::At(address) => bind_at(door, address).map(Some),
     }
+}
+
+fn bind_at(door: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| StartError::listen(door, address, &error))
 }
 
 /// An address that means "all of this machine" cannot be connected to from elsewhere; a name can.
@@ -174,6 +197,25 @@ pub(crate) fn start_grpc(
     GrpcListener::start(socket, broker.clone(), tasks, &ground.metrics, settings)
         .map(Some)
         .map_err(StartError::system("serve gRPC"))
+}
+
+pub(crate) fn start_kafka(
+    ground: &Ground,
+    broker: &Broker,
+    sockets: Vec<(TcpListener, Option<Advertised>)>,
+) -> Result<Vec<KafkaListener>, StartError> {
+    let metrics = KafkaMetrics::register(&ground.metrics);
+    let start = |(socket, advertised)| {
+        let settings = KafkaSettings {
+            advertised,
+            auto_create_topics: ground.config.topics.auto_create,
+            ..KafkaSettings::default()
+        };
+        let tasks = ground.cores.tasks(Shutdown::new());
+        KafkaListener::start(socket, broker.clone(), tasks, metrics.clone(), settings)
+            .map_err(StartError::system("serve the Kafka protocol"))
+    };
+    sockets.into_iter().map(start).collect()
 }
 
 pub(crate) fn start_http(

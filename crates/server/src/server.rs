@@ -7,6 +7,7 @@ use std::time::Duration;
 use ottla_broker::{Broker, StorageThreads};
 use ottla_grpc_listener::GrpcListener;
 use ottla_http_listener::HttpListener;
+use ottla_kafka_listener::KafkaListener;
 use ottla_log::LogDirectory;
 use ottla_runtime::{Clock, Cores, Metrics, Shutdown, Tasks, off_thread};
 
@@ -29,6 +30,7 @@ pub struct RunningServer {
     // In the order in which they are to be dropped.
     grpc: Option<GrpcListener>,
     http: Option<HttpListener>,
+    kafka: Vec<KafkaListener>,
     broker: Broker,
     tasks: Tasks,
     metrics: Metrics,
@@ -89,12 +91,13 @@ async fn run(ground: Ground, sockets: Sockets) -> Result<RunningServer, StartErr
     budgets::register(&ground.metrics, &ground.settings, &controller);
     let broker = roles::start_broker(&ground, &storage, &controller, &sockets).await?;
     let grpc = roles::start_grpc(&ground, &broker, sockets.grpc)?;
+    let kafka = roles::start_kafka(&ground, &broker, sockets.kafka)?;
     let http = roles::start_http(&ground, &broker, sockets.http)?;
     let Ground { config, log, clock, metrics, cores, tasks, settings: _ } = ground;
     count_panics(&metrics, &tasks);
     let drain_timeout = config.drain_timeout;
     let core = Some(Core { storage, log, cores });
-    Ok(RunningServer { grpc, http, broker, tasks, metrics, clock, drain_timeout, core })
+    Ok(RunningServer { grpc, http, kafka, broker, tasks, metrics, clock, drain_timeout, core })
 }
 
 fn count_panics(metrics: &Metrics, tasks: &Tasks) {
@@ -114,6 +117,11 @@ impl RunningServer {
     /// Where health and metrics are served; `None` when that door is off.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.http.as_ref().map(HttpListener::address)
+    }
+
+    /// Where Kafka clients connect, in the order of the configuration.
+    pub fn kafka_addresses(&self) -> Vec<SocketAddr> {
+        self.kafka.iter().map(KafkaListener::address).collect()
     }
 
     /// The broker inside, for a caller in the same process.
@@ -136,6 +144,9 @@ impl RunningServer {
         // door goes last, so that probes see why nobody is served any more.
         if let Some(grpc) = self.grpc.take() {
             grpc.drain(patience).await;
+        }
+        for kafka in std::mem::take(&mut self.kafka) {
+            kafka.drain(patience).await;
         }
         if !self.broker.drain(patience).await {
             tracing::warn!("stopped with acknowledgements outstanding; their outcome is unknown");

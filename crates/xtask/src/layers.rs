@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("record", &["model"]),
     ("metadata", &["model"]),
     ("wire", &["model"]),
+    ("kafka-codec", &["model"]),
     ("runtime", &["model"]),
     // storage
     ("log", &["model", "record"]),
@@ -26,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("controller", &["model", "record", "log", "metadata", "control", "runtime"]),
     // doors
     ("grpc-listener", &["model", "record", "metadata", "broker", "wire", "runtime"]),
+    ("kafka-listener", &["model", "record", "metadata", "broker", "kafka-codec", "runtime"]),
     ("http-listener", &["model", "broker", "runtime"]),
     // apps
     (
@@ -39,6 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "broker",
             "controller",
             "grpc-listener",
+            "kafka-listener",
             "http-listener",
             "runtime",
         ],
@@ -71,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates of ours whose whole dependency tree is free of an async runtime.
-const SYNCHRONOUS: &[&str] = &["model", "record", "metadata", "log", "partition", "control"];
+const SYNCHRONOUS: &[&str] = &["model", "record", "metadata", "kafka-codec", "log", "partition", "control"];
 
 /// Third-party crates that must not be in the tree of anything we ship, with the reason.
 const BANNED: &[(&str, &str)] = &[

@@ -166,7 +166,8 @@ impl Partition {
             Some(found) => found,
             None => self.check_whole().map(|()| (upto, None))?,
         };
-        Ok(OffsetFound { offset, timestamp, leader_epoch: self.leader_epoch() })
+        let leader_epoch = self.leader_epoch();
+        Ok(OffsetFound { offset, timestamp, leader_epoch, record_epoch: self.epoch_at(offset) })
     }
 
     async fn find(
@@ -183,8 +184,40 @@ impl Partition {
         Ok(found.map(|(offset, timestamp)| (offset, Some(timestamp))))
     }
 
-    fn leader_epoch(&self) -> LeaderEpoch {
+    /// Under which reign it is led.
+    pub(crate) fn leader_epoch(&self) -> LeaderEpoch {
         self.state.lock().replica.leader_epoch().unwrap_or_default()
+    }
+
+    /// Where an epoch ended; the current one goes on to the log's end, written to or not.
+    pub(crate) fn epoch_end(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        match self.stream.end_offset_for(epoch) {
+            None if epoch == self.leader_epoch() => Some((epoch, self.offsets().log_end)),
+            found => found,
+        }
+    }
+
+    fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.stream.epoch_at(offset)
+    }
+
+    /// Resolves when there is something to read at `offset`, or an error.
+    pub(crate) async fn wait_for_records(
+        &self,
+        shutdown: &Shutdown,
+        offset: Offset,
+    ) -> Result<(), FetchError> {
+        if let Fetch::Read(_) = self.look(offset)? {
+            return Ok(());
+        }
+        let parked = self.around.metrics.park();
+        let found = tokio::select! {
+            biased;
+            found = self.advance(offset) => found.map(|_| ()),
+            () = shutdown.requested() => Err(FetchError::ShuttingDown),
+        };
+        drop(parked);
+        found
     }
 }
 

@@ -7,7 +7,7 @@ use ottla_record::{BatchError, CheckedBatch, validate};
 
 use super::Partition;
 use super::state::{Answer, State, at_once};
-use crate::error::ProduceError;
+use crate::error::{BatchFault, ProduceError};
 use crate::produce::ProduceAck;
 use crate::translate;
 
@@ -29,7 +29,7 @@ impl Partition {
             BatchError::TooLarge { size, size_max } => {
                 ProduceError::TooLarge { topic: self.topic_ref(), size, size_max }
             }
-            other => ProduceError::Invalid { why: other.to_string() },
+            other => ProduceError::Invalid { fault: fault(&other), why: other.to_string() },
         })
     }
 
@@ -67,6 +67,16 @@ impl Partition {
 
     fn lost(&self) -> Answer {
         Err(ProduceError::Lost { why: "it panicked and was rebuilt from its log".to_owned() })
+    }
+}
+
+fn fault(error: &BatchError) -> BatchFault {
+    match error {
+        BatchError::Truncated { .. } | BatchError::Length { .. } | BatchError::Crc { .. } => {
+            BatchFault::Corrupt
+        }
+        BatchError::TooLarge { .. } | BatchError::OverBudget { .. } => BatchFault::Size,
+        _ => BatchFault::Rules,
     }
 }
 

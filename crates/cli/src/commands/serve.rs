@@ -30,7 +30,8 @@ pub struct Serve {
     /// Where gRPC clients connect: an address or `off` [default: 127.0.0.1:9095]
     #[arg(long, value_name = "ADDRESS")]
     grpc: Option<String>,
-    /// Where Kafka clients connect: not there yet, only `off` is accepted [default: off]
+    /// Where Kafka clients connect: an address, or several with commas; `ADDRESS=HOST:PORT` tells clients another one
+    /// than they reached, as behind a port mapping [default: off]
     #[arg(long, value_name = "ADDRESS")]
     kafka: Option<String>,
     /// Where health and metrics are served: an address or `off` [default: 127.0.0.1:9096]
@@ -137,6 +138,9 @@ fn greet(server: &RunningServer, data_dir: &str) {
         );
         eprintln!("  try      echo hello | ottla produce greetings --create{flag}");
         eprintln!("           ottla consume greetings --from start{flag}");
+    }
+    for kafka in server.kafka_addresses() {
+        eprintln!("  Kafka    {kafka}   for every Kafka client, as its bootstrap server");
     }
     if let Some(http) = server.http_address() {
         eprintln!("  metrics  http://{http}/metrics   health http://{http}/health/ready");

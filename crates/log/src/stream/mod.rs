@@ -162,6 +162,11 @@ impl Stream {
         state.epochs.end_offset_for(epoch, state.log_end)
     }
 
+    /// The epoch under which the record at `offset` was written, if it is in the log.
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.state.lock().epochs.epoch_at(offset)
+    }
+
     /// The epoch of the last batch.
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
         self.state.lock().epochs.latest().map(|latest| latest.epoch)

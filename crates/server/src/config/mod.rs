@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use ottla_model::ByteCount;
 
-pub use self::listen::ListenAddress;
+pub use self::listen::{KafkaAddress, KafkaAddresses, ListenAddress};
 
 use crate::error::StartError;
 
@@ -30,8 +30,11 @@ settings! {
         journal_dir: Option<PathBuf> = "",
         /// Where gRPC clients connect: address and port, or `off`. Port 0 takes a free one.
         grpc: ListenAddress = "127.0.0.1:9095",
-        /// Where Kafka clients connect. The Kafka protocol is not there yet: only `off` is accepted.
-        kafka: ListenAddress = "off",
+        /// Where Kafka clients connect: addresses and ports, with commas between them, or `off`. A client that has
+        /// connected is told where the broker is: at the address that it connected to, unless another is written
+        /// behind `=`, as it must be where addresses or ports are translated on the way (a container, a gateway):
+        /// `0.0.0.0:9092=broker.example:19092`.
+        kafka: KafkaAddresses = "off",
         /// Where health and metrics are served over HTTP: address and port, or `off`.
         http: ListenAddress = "127.0.0.1:9096",
         /// Allow addresses beyond loopback although nobody has to say who they are: whoever reaches the address can
@@ -84,6 +87,8 @@ settings! {
     pub struct TopicsConfig ["topics"] {
         /// How many partitions. One keeps the order of the whole topic.
         partitions: u32 = "1",
+        /// Whether a topic is made when a Kafka client asks for it by a name that no topic has.
+        auto_create: bool = "true",
     }
 }
 
@@ -158,10 +163,8 @@ impl ServerConfig {
     /// # Errors
     /// One sentence that says what to do.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if self.kafka != ListenAddress::Off {
-            return Err("the Kafka protocol is not there yet; leave `kafka` at `off`".to_owned());
-        }
-        for (name, address) in [("grpc", self.grpc), ("http", self.http)] {
+        let kafka = self.kafka.0.iter().map(|at| ("kafka", ListenAddress::At(at.listen)));
+        for (name, address) in [("grpc", self.grpc), ("http", self.http)].into_iter().chain(kafka) {
             if address.is_beyond_loopback() && !self.insecure_listen {
                 return Err(format!(
                     "`{name} = {address}` can be reached from other machines, and nobody there has to say who they \

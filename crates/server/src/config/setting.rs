@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ottla_model::ByteCount;
 
-use super::listen::ListenAddress;
+use super::listen::{KafkaAddresses, ListenAddress};
 
 /// One setting, for the manual and for suggestions.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,6 +79,13 @@ impl SettingValue for Option<PathBuf> {
 }
 
 impl SettingValue for ListenAddress {
+    const QUOTED: bool = true;
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+    }
+}
+
+impl SettingValue for KafkaAddresses {
     const QUOTED: bool = true;
     fn parse(text: &str) -> Result<Self, String> {
         Self::parse(text)

@@ -52,7 +52,7 @@ async fn find(
 ) -> Result<v1::ListedOffset, Refusal> {
     let at = place(query.at)?;
     let found = broker.list_offset(topic, PartitionId(query.partition), at).await;
-    let OffsetFound { offset, timestamp, leader_epoch } =
+    let OffsetFound { offset, timestamp, leader_epoch, record_epoch: _ } =
         found.map_err(|error| errors::of_fetch(&error))?;
     // Looked for by time and not found: the broker answers the end without a timestamp.
     let by_time = matches!(at, OffsetAt::Timestamp(_) | OffsetAt::MaxTimestamp);

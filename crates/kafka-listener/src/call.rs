@@ -1,0 +1,74 @@
+//! One request: who asks, in which version, and how an answer is begun.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use ottla_kafka_codec::schema::encode;
+use ottla_kafka_codec::{Api, CodecError, Message, RequestHead, ResponseHead};
+
+use crate::door::Door;
+use crate::settings::Advertised;
+
+/// A request that was read, but for its body.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) door: Door,
+    pub(crate) api: &'static Api,
+    head: RequestHead,
+    frame: Bytes,
+    body_at: usize,
+    /// Where the client is connected to.
+    local: SocketAddr,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Pieces of a frame.
+    Message(Vec<Bytes>),
+    /// Nothing that could be said but by closing, with the reason.
+    Close(String),
+}
+
+impl Call {
+    pub(crate) fn new(
+        door: Door,
+        local: SocketAddr,
+        api: &'static Api,
+        head: RequestHead,
+        frame: Bytes,
+    ) -> Result<Self, CodecError> {
+        let (_client, body_at) = head.parse_rest(api, &frame)?;
+        Ok(Self { door, api, head, frame, body_at, local })
+    }
+
+    pub(crate) fn version(&self) -> i16 {
+        self.head.version
+    }
+
+    /// How many bytes it came in.
+    pub(crate) fn size(&self) -> usize {
+        self.frame.len()
+    }
+
+    /// Its body.
+    pub(crate) fn decode<'a, M: Message<'a>>(&'a self) -> Result<M, CodecError> {
+        debug_assert_eq!(M::KEY, self.api.key as i16, "the handler is the API's");
+        M::decode(&self.frame, self.body_at, self.head.version)
+    }
+
+    /// An answer to it.
+    pub(crate) fn encode<'a>(&self, body: &impl Message<'a>) -> Vec<Bytes> {
+        let version = self.head.version;
+        let head = ResponseHead::of(self.api, version, self.head.correlation);
+        let mut writer = head.write(version, self.api.is_flexible(version));
+        encode(body, &mut writer);
+        writer.finish()
+    }
+
+    /// Where the client is told to connect to.
+    pub(crate) fn advertised(&self) -> Advertised {
+        let local = || Advertised { host: self.local.ip().to_string(), port: self.local.port() };
+        self.door.settings.advertised.clone().unwrap_or_else(local)
+    }
+}
