@@ -127,9 +127,7 @@ pub(crate) fn controller_error(error: ControllerError) -> AdminError {
         ControllerError::NoBrokers | ControllerError::StaleBroker { .. } => {
             AdminError::Unavailable { why: error.to_string() }
         }
-        ControllerError::ReservedName { .. } => {
-            AdminError::InvalidName { why: error.to_string() }
-        }
+        ControllerError::ReservedName { .. } => AdminError::InvalidName { why: error.to_string() },
         ControllerError::BadPartitionCount { .. }
         | ControllerError::NotMorePartitions { .. }
         | ControllerError::TooManyPartitions { .. } => {

@@ -6,7 +6,8 @@
 //!
 //! Read in this order: [`frame`] (what surrounds a message), [`apis`] (what is advertised, by hand),
 //! [`messages`] (one file an API, as tables), [`schema`] (how a table becomes code), [`field`] (what a
-//! field may be), [`reader`] and [`writer`] (bytes), [`codes`] (Kafka's errors), [`error`].
+//! field may be), [`reader`] and [`writer`] (bytes), [`codes`] (Kafka's errors), [`error`]; and
+//! [`reencode`] for those who test.
 //!
 //! # Non-obvious
 //! - A message is written and read by the same table, so that a test can be either side. What proves
@@ -22,6 +23,7 @@ pub mod reader;
 #[macro_use]
 pub mod schema;
 pub mod messages;
+pub mod reencode;
 pub mod writer;
 
 pub use apis::{ADVERTISED, Api, ApiKey};

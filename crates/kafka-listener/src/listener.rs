@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ottla_broker::Broker;
 use ottla_model::limits::CONNECTIONS_PER_ADDRESS_PER_SECOND_MAX;
-use ottla_runtime::{Clock, Place, Places, PlacesMax, Tasks};
+use ottla_runtime::places::{Place, Places, PlacesMax};
+use ottla_runtime::{Clock, Tasks};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::connection;

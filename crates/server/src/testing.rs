@@ -10,7 +10,7 @@
 use ottla_model::{ByteCount, MIB};
 use tempfile::TempDir;
 
-use crate::config::{ListenAddress, LogConfig, ServerConfig};
+use crate::config::{KafkaAddress, KafkaAddresses, ListenAddress, LogConfig, ServerConfig};
 use crate::error::StartError;
 use crate::server::{RunningServer, Server};
 
@@ -42,6 +42,10 @@ pub async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> TestServer {
         http: free_port(),
         // Most tests write little, and every file is written once before it is used.
         log: LogConfig { journal_bytes_start: ByteCount(MIB), ..LogConfig::default() },
+        kafka: KafkaAddresses(vec![KafkaAddress {
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertised: None,
+        }]),
         ..ServerConfig::default()
     };
     change(&mut config);
@@ -68,6 +72,17 @@ impl TestServer {
     /// When the gRPC door was turned off.
     pub fn grpc(&self) -> String {
         self.server.grpc_address().expect("the gRPC door is open").to_string()
+    }
+}
+
+impl TestServer {
+    /// What Kafka clients are given as bootstrap address.
+    ///
+    /// # Panics
+    /// When the Kafka door was turned off.
+    pub fn kafka(&self) -> String {
+        let addresses = self.server.kafka_addresses();
+        addresses.first().expect("the Kafka door is open").to_string()
     }
 }
 

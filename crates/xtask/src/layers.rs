@@ -74,7 +74,8 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates of ours whose whole dependency tree is free of an async runtime.
-const SYNCHRONOUS: &[&str] = &["model", "record", "metadata", "kafka-codec", "log", "partition", "control"];
+const SYNCHRONOUS: &[&str] =
+    &["model", "record", "metadata", "kafka-codec", "log", "partition", "control"];
 
 /// Third-party crates that must not be in the tree of anything we ship, with the reason.
 const BANNED: &[(&str, &str)] = &[

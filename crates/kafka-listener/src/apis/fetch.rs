@@ -15,7 +15,6 @@ use ottla_kafka_codec::messages::fetch::{
 };
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_model::limits::FETCH_BYTES_MAX;
-use tokio::time::Instant;
 
 use self::partition::{Asked, Found};
 use super::topics;
@@ -95,7 +94,7 @@ impl<'c> Fetch<'c> {
         if patience.is_zero() || self.is_enough(wanted) {
             return;
         }
-        let mut deadline = std::pin::pin!(tokio::time::sleep_until(Instant::now() + patience));
+        let mut over = std::pin::pin!(tokio::time::sleep(patience));
         let broker = self.call.door.broker.clone();
         let wait = async |asked: Asked, place: usize, next| {
             asked.wait_for_records(&broker, next).await;
@@ -113,7 +112,7 @@ impl<'c> Fetch<'c> {
                     let (asked, found) = (&self.asked[place], &self.found[place]);
                     waiting.push(wait(asked.clone(), place, found.next(asked)));
                 }
-                () = &mut deadline => return,
+                () = &mut over => return,
             }
         }
     }

@@ -3,6 +3,7 @@
 //! A request is begun (its batches are appended, in order) and answered later, when all of them are
 //! acknowledged, so that the next request of the connection need not wait for the disk.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use ottla_kafka_codec::messages::produce::{
 use ottla_kafka_codec::{CodecError, ErrorCode, Uuid};
 use ottla_model::Acks;
 use ottla_record::{BatchHeader, Compression};
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use super::topics;
 use crate::call::{Answer, Call};
@@ -60,7 +61,7 @@ pub(crate) struct Begun {
     topics: Vec<BegunTopic>,
     /// Whether the client waits for no answer.
     silent: bool,
-    deadline: Instant,
+    over: Pin<Box<Sleep>>,
 }
 
 /// Appends the batches of a request, in order; waits for room where there is none.
@@ -88,8 +89,8 @@ pub(crate) async fn begin(call: Call) -> Result<Begun, CodecError> {
         topics.push(BegunTopic { name: topic.name.into_owned(), id: topic.topic_id, partitions });
     }
     let patience = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or_default());
-    let deadline = Instant::now() + patience.max(PATIENCE_MIN);
-    Ok(Begun { silent: acks == Ok(Acks::None), topics, deadline, call })
+    let over = Box::pin(tokio::time::sleep(patience.max(PATIENCE_MIN)));
+    Ok(Begun { silent: acks == Ok(Acks::None), topics, over, call })
 }
 
 fn acks(acks: i16) -> Result<Acks, ErrorCode> {
@@ -137,7 +138,7 @@ fn check(batch: &Bytes, version: i16) -> Result<(), Refusal> {
 impl Begun {
     /// The answer, once every batch is acknowledged, refused, or has taken too long. None where the
     /// client waits for none.
-    pub(crate) async fn answered(self) -> Option<Answer> {
+    pub(crate) async fn answered(mut self) -> Option<Answer> {
         if self.silent {
             return self.failure().map(Answer::Close);
         }
@@ -145,7 +146,7 @@ impl Begun {
         for BegunTopic { name, id, partitions } in self.topics {
             let mut partition_responses = Vec::with_capacity(partitions.len());
             for (index, begun) in partitions {
-                let produced = acknowledged(begun, self.deadline).await;
+                let produced = acknowledged(begun, &mut self.over).await;
                 partition_responses.push(answered(index, produced));
             }
             responses.push(TopicProduceResponse {
@@ -173,12 +174,13 @@ impl Begun {
 
 async fn acknowledged(
     begun: Result<ProduceAck, Refusal>,
-    deadline: Instant,
+    over: &mut Pin<Box<Sleep>>,
 ) -> Result<Produced, Refusal> {
-    match tokio::time::timeout_at(deadline, begun?).await {
-        Ok(Ok(produced)) => Ok(produced),
-        Ok(Err(error)) => Err(Refusal::from(&error)),
-        Err(_) => Err(ErrorCode::REQUEST_TIMED_OUT.into()),
+    let ack = begun?;
+    tokio::select! {
+        biased;
+        answer = ack => answer.map_err(|error| Refusal::from(&error)),
+        () = over => Err(ErrorCode::REQUEST_TIMED_OUT.into()),
     }
 }
 

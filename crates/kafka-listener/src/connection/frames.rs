@@ -4,13 +4,14 @@
 //! only ever compared.
 
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use ottla_kafka_codec::frame::{LENGTH_BYTES, PREFIX_BYTES};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::time::Instant;
+use tokio::time::Sleep;
 
 use crate::settings::KafkaSettings;
 
@@ -41,6 +42,17 @@ pub(super) enum FrameError {
     Io(io::Error),
 }
 
+/// How far a request has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Nothing of it is here.
+    Idle,
+    /// It began.
+    Begun,
+    /// Its size is known.
+    Sized(usize),
+}
+
 /// Takes requests off the socket. Every method may be dropped and called again.
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -49,9 +61,9 @@ pub(super) struct Frames {
     size_max: usize,
     arrival_max: Duration,
     idle_max: Duration,
-    /// When the request that is arriving began, or when the last one was taken.
-    since: Instant,
-    arriving: bool,
+    phase: Phase,
+    /// When this phase has lasted too long; made when it first has to be waited for.
+    over: Option<Pin<Box<Sleep>>>,
 }
 
 impl Frames {
@@ -62,8 +74,8 @@ impl Frames {
             size_max: settings.request_bytes_max,
             arrival_max: settings.request_arrival_max,
             idle_max: settings.idle_max,
-            since: Instant::now(),
-            arriving: false,
+            phase: Phase::Idle,
+            over: None,
         }
     }
 
@@ -76,14 +88,25 @@ impl Frames {
             {
                 return Ok(self.split(size));
             }
-            let deadline = self.deadline(size);
+            self.enter(match size {
+                Some(size) => Phase::Sized(size),
+                None if self.buffer.is_empty() => Phase::Idle,
+                None => Phase::Begun,
+            });
+            let patience = self.patience();
             let wanted = size.map_or(LENGTH_BYTES, |size| LENGTH_BYTES + size) - self.buffer.len();
-            match tokio::time::timeout_at(deadline, self.fill(wanted)).await {
-                Ok(filled) => filled?,
-                Err(_) if self.arriving => {
-                    return Err(FrameError::Slow { size: size.unwrap_or_default() });
-                }
-                Err(_) => return Err(FrameError::Idle),
+            // Stays when this is dropped and called again, so that nobody can put it off.
+            let over = self.over.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            let filled = tokio::select! {
+                biased;
+                filled = fill(&mut self.socket, &mut self.buffer, wanted) => Some(filled),
+                () = over => None,
+            };
+            match (filled, self.phase) {
+                (Some(filled), _) => filled?,
+                (None, Phase::Idle) => return Err(FrameError::Idle),
+                (None, Phase::Begun) => return Err(FrameError::Slow { size: 0 }),
+                (None, Phase::Sized(size)) => return Err(FrameError::Slow { size }),
             }
         }
     }
@@ -91,7 +114,8 @@ impl Frames {
     /// Resolves when the client has closed its side; reads a little ahead meanwhile.
     pub(super) async fn closed(&mut self) {
         while self.buffer.len() < AHEAD_BYTES_MAX {
-            if self.fill(AHEAD_BYTES_MAX - self.buffer.len()).await.is_err() {
+            let wanted = AHEAD_BYTES_MAX - self.buffer.len();
+            if fill(&mut self.socket, &mut self.buffer, wanted).await.is_err() {
                 return;
             }
         }
@@ -116,34 +140,43 @@ impl Frames {
             // An idle connection keeps no buffer.
             self.buffer = BytesMut::new();
         }
-        self.since = Instant::now();
-        self.arriving = !self.buffer.is_empty();
+        // A new one begins.
+        (self.phase, self.over) = (Phase::Idle, None);
         frame
     }
 
-    fn deadline(&self, size: Option<usize>) -> Instant {
-        if !self.arriving {
-            return self.since + self.idle_max;
+    fn enter(&mut self, phase: Phase) {
+        if self.phase != phase {
+            (self.phase, self.over) = (phase, None);
         }
-        let seconds = size.unwrap_or_default() / BYTES_A_SECOND_MIN;
-        self.since + self.arrival_max + Duration::from_secs(seconds as u64)
     }
 
-    /// Reads once, at most about `wanted` bytes.
-    async fn fill(&mut self, wanted: usize) -> Result<(), FrameError> {
-        let room = wanted.clamp(FIRST_BYTES, FIRST_BYTES + GROWTH * self.buffer.len());
-        if self.buffer.is_empty() {
-            // Nothing is allocated for a client that says nothing.
-            self.socket.readable().await.map_err(FrameError::Io)?;
+    /// How long the phase may last.
+    fn patience(&self) -> Duration {
+        match self.phase {
+            Phase::Idle => self.idle_max,
+            Phase::Begun => self.arrival_max,
+            Phase::Sized(size) => {
+                self.arrival_max + Duration::from_secs((size / BYTES_A_SECOND_MIN) as u64)
+            }
         }
-        self.buffer.reserve(room);
-        let read = self.socket.read_buf(&mut self.buffer).await.map_err(FrameError::Io)?;
-        if read == 0 {
-            return Err(FrameError::End);
-        }
-        if !self.arriving {
-            (self.arriving, self.since) = (true, Instant::now());
-        }
-        Ok(())
+    }
+}
+
+/// Reads once, at most about `wanted` bytes.
+async fn fill(
+    socket: &mut OwnedReadHalf,
+    buffer: &mut BytesMut,
+    wanted: usize,
+) -> Result<(), FrameError> {
+    let room = wanted.clamp(FIRST_BYTES, FIRST_BYTES + GROWTH * buffer.len());
+    if buffer.is_empty() {
+        // Nothing is allocated for a client that says nothing.
+        socket.readable().await.map_err(FrameError::Io)?;
+    }
+    buffer.reserve(room);
+    match socket.read_buf(buffer).await.map_err(FrameError::Io)? {
+        0 => Err(FrameError::End),
+        _ => Ok(()),
     }
 }

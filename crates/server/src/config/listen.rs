@@ -58,7 +58,10 @@ impl KafkaAddresses {
         if text == "off" {
             return Ok(Self::default());
         }
-        text.split(',').map(|one| KafkaAddress::parse(one.trim())).collect::<Result<_, _>>().map(Self)
+        text.split(',')
+            .map(|one| KafkaAddress::parse(one.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -82,7 +85,9 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
         (!host.is_empty()).then(|| (host.to_owned(), port))
     });
     parsed.ok_or_else(|| {
-        format!("`{text}` cannot be connected to; write a host and a port such as broker.example:9092")
+        format!(
+            "`{text}` cannot be connected to; write a host and a port such as broker.example:9092"
+        )
     })
 }
 

@@ -1,0 +1,9 @@
+//! The door from outside: raw frames over a socket, against a whole server.
+
+mod fetch;
+mod frames;
+mod offsets;
+mod produce;
+mod support;
+mod topics;
+mod versions;
