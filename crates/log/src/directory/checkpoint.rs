@@ -9,9 +9,11 @@
 //! 4. The checkpoint replaces the last one, atomically.
 //! 5. Only now are journal files free that no stream needs, and files removed that none names.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ottla_model::{Offset, Timestamp};
+use parking_lot::MutexGuard;
 
 use super::shared::Shared;
 use crate::error::Offline;
@@ -20,10 +22,13 @@ use crate::format::{Checkpoint, Cursor};
 use crate::planted::Planted;
 use crate::segment::{Item, SegmentName, Use};
 use crate::storage::{self, OpenMode, remove_tree, replace_whole};
-use crate::stream::Snapshot;
+use crate::stream::{FillTo, Life, Snapshot, Stream, StreamState};
 
 /// With more files to sync than this, one flush of the file system is cheaper.
 const SYNC_EACH_MAX: usize = 32;
+
+/// How often a relaxed stream is filled up to its start, which may move on meanwhile.
+const MEET_START_TRIES_MAX: usize = 64;
 
 /// What is remembered of the last checkpoint.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ impl Shared {
         let next_sequence = self.journal().next_sequence();
         self.relaxed_written.store(false, Ordering::Release);
         self.straight_bytes.store(0, Ordering::Release);
-        let snapshots = self.take_snapshots();
+        let Some(snapshots) = self.take_snapshots()? else { return Ok(None) };
         if !self.planted(Planted::CheckpointBeforeFill) {
             self.judge("syncing segments", self.sync_dirty(&snapshots))?;
         }
@@ -99,13 +104,40 @@ impl Shared {
         Ok(Some((next_sequence, snapshots)))
     }
 
-    fn take_snapshots(&self) -> Vec<Snapshot> {
+    /// What all streams say of themselves. `None`: the disk is full.
+    fn take_snapshots(&self) -> Result<Option<Vec<Snapshot>>, Offline> {
         let streams = self.all_streams();
-        let snapshots = streams.iter().filter_map(|stream| {
-            let mut state = stream.state.lock();
-            (state.life != crate::stream::Life::Dropped).then(|| state.snapshot())
-        });
-        snapshots.collect()
+        let mut snapshots = Vec::with_capacity(streams.len());
+        for stream in &streams {
+            let Some(mut state) = self.meet_start(stream)? else { return Ok(None) };
+            if state.life != Life::Dropped {
+                snapshots.push(state.snapshot(stream));
+            }
+        }
+        Ok(Some(snapshots))
+    }
+
+    /// The stream's lock, when its files hold it up to its start. `None`: the disk is full.
+    ///
+    /// SUBTLE: a relaxed stream's checkpoint contains all its operations, since no append is among them.
+    /// So it has to tell the start, and no start lies beyond what it tells of the log: where the start was
+    /// moved past what the files hold, they have to be filled first. Of other streams the move is
+    /// replayed.
+    fn meet_start<'s>(
+        &self,
+        stream: &'s Arc<Stream>,
+    ) -> Result<Option<MutexGuard<'s, StreamState>>, Offline> {
+        for _ in 0..MEET_START_TRIES_MAX {
+            let state = stream.state.lock();
+            let told = state.contained.end;
+            if state.is_fsync() || state.life != Life::Live || state.log_start <= told {
+                return Ok(Some(state));
+            }
+            drop(state);
+            drop(stream.lock_unfilling());
+            self.fill(stream, FillTo::Rest)?;
+        }
+        Ok(None)
     }
 
     fn sync_dirty(&self, snapshots: &[Snapshot]) -> storage::Result<()> {
@@ -143,19 +175,8 @@ impl Shared {
     /// What a durable checkpoint allows.
     fn after_checkpoint(&self, snapshots: Vec<Snapshot>) -> Result<(), Offline> {
         for snapshot in snapshots {
-            let Some(stream) = self.streams.read().get(&snapshot.checkpoint.stream).cloned() else {
-                continue;
-            };
-            {
-                let mut state = stream.state.lock();
-                state.note_synced(&snapshot.dirty);
-                if snapshot.settles.is_some() && snapshot.settles == state.vouched {
-                    state.vouched = None;
-                }
-                let synced = snapshot.checkpoint.end.min(state.log_end);
-                state.flushed_end = state.flushed_end.max(synced);
-                stream.release_segments(&mut state);
-            }
+            let stream = Arc::clone(&snapshot.stream);
+            stream.take_in_checkpoint(&snapshot);
             for name in snapshot.unfinished {
                 let finished = stream.finish_segment(name.base);
                 self.judge("closing a segment", finished)?;
@@ -165,7 +186,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Removes one thing that no checkpoint names any more.
+    /// Removes one thing that no checkpoint names any more. `false`: there is none, or a full disk does not
+    /// even let go of it.
     pub(crate) fn remove_garbage(&self) -> Result<bool, Offline> {
         // A checkpoint of another thread must not begin to rely on what goes.
         let _log = self.checkpoints.lock();
@@ -174,18 +196,20 @@ impl Shared {
 
     /// The same, for whoever holds the checkpoints' lock.
     pub(crate) fn remove_garbage_locked(&self) -> Result<bool, Offline> {
-        let mut garbage = self.files.garbage.lock();
-        let Some(item) = garbage.take() else { return Ok(false) };
+        let Some(item) = self.files.garbage.lock().take() else { return Ok(false) };
         let removed = match &item {
             Item::Segment(name) => self.remove_segment(*name),
             Item::Stream(stream) => {
+                // Some of it may be gone whatever comes of the rest.
+                self.removals_unsynced.store(true, Ordering::Release);
                 remove_tree(&*self.data, &crate::format::names::stream_path(stream.id()))
                     .or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
-                    .inspect(|()| self.removals_unsynced.store(true, Ordering::Release))
             }
         };
-        drop(garbage);
-        self.judge("removing files", removed)?;
+        self.files.removal_ended(removed.is_ok());
+        if !self.judge("removing files", removed)? {
+            return Ok(false);
+        }
         self.counters.segments_deleted.add(1);
         Ok(true)
     }
@@ -212,24 +236,46 @@ impl Shared {
     }
 }
 
-impl crate::stream::Stream {
+impl Stream {
+    /// A checkpoint with this is durable.
+    ///
+    /// SUBTLE: a cut since then took back what was told, and what was appended behind it has the same
+    /// offsets.
+    fn take_in_checkpoint(&self, snapshot: &Snapshot) {
+        let mut state = self.state.lock();
+        if snapshot.settles.is_some() && snapshot.settles == state.vouched {
+            state.vouched = None;
+        }
+        if state.life == Life::Dropped {
+            return;
+        }
+        // It says that the stream exists, whether the creation is in the journal by now or not.
+        state.known = true;
+        if snapshot.generation == state.generation {
+            state.note_synced(&snapshot.dirty);
+            if !state.is_fsync() && state.move_relaxed_end().is_some() {
+                self.shared.durable.lock().push((self.id(), state.durable_end));
+            }
+            let flushed = snapshot.checkpoint.end.min(state.durable_end);
+            state.flushed_end = state.flushed_end.max(flushed);
+        }
+        self.release_segments(&mut state);
+    }
+
     /// Gives a closed segment's file its exact length, and an index beside it. Counts as a fill, so
     /// that neither a fill nor a truncation moves the end meanwhile.
     fn finish_segment(&self, base: Offset) -> storage::Result<()> {
         let name = SegmentName { stream: self.id(), base };
-        let (bytes, index, buffered) = {
+        let (bytes, index) = {
             let mut state = self.lock_unfilling();
             let closed = base != state.active().base;
-            let buffered = !state.is_fsync();
             let Some(segment) = state.segment_mut(base).filter(|_| closed) else { return Ok(()) };
-            let found = (segment.bytes, segment.index.take(), buffered);
+            let found = (segment.bytes, segment.index.take());
             state.filling = true;
             found
         };
         let result = (|| {
-            if !buffered {
-                self.shared.files.open(name, Use::Direct)?.set_len(bytes)?;
-            }
+            self.shared.files.open(name, Use::Direct)?.set_len(bytes)?;
             match &index {
                 Some(index) => {
                     self.shared.files.put_index(name, &crate::format::index_file::encode(index))
@@ -237,7 +283,11 @@ impl crate::stream::Stream {
                 None => Ok(()),
             }
         })();
-        self.state.lock().filling = false;
+        let mut state = self.state.lock();
+        state.filling = false;
+        // Whoever wanted to fill it meanwhile went away.
+        self.queue(&mut state);
+        drop(state);
         self.notify_fill_ended();
         if let Some(index) = index {
             self.shared.files.keep_index(name, std::sync::Arc::new(*index));

@@ -47,15 +47,18 @@ pub(crate) struct Queue {
 impl Queue {
     /// Adds a stream at the end.
     pub(crate) fn push(&self, stream: Arc<Stream>) {
+        if self.push_quietly(stream) {
+            self.bell.ring();
+        }
+    }
+
+    /// The same, and nobody is woken for it; answers whether it is the first.
+    pub(crate) fn push_quietly(&self, stream: Arc<Stream>) -> bool {
         let urgent = stream.id().topic == TopicId::METADATA;
         let queue = if urgent { &self.urgent } else { &self.ordinary };
         let mut queue = queue.lock();
         queue.push_back(stream);
-        let first = queue.len() == 1;
-        drop(queue);
-        if first {
-            self.bell.ring();
-        }
+        queue.len() == 1
     }
 
     /// Takes the stream whose turn it is.

@@ -30,7 +30,7 @@ use crate::metrics::LogMetrics;
 use crate::segment::Item;
 use crate::settings::StreamSettings;
 use crate::storage::{Storage, StorageKind, StorageLock};
-use crate::stream::{FillTo, Stream, StreamState};
+use crate::stream::{FillTo, Life, Stream, StreamState};
 
 pub(crate) use checkpoint::CheckpointLog;
 pub(crate) use shared::Shared;
@@ -257,7 +257,9 @@ impl LogDirectory {
         let from = Cursor { sequence: shared.journal().next_sequence(), entry: 0 };
         let limits = shared.producer_limits();
         let interval = shared.index_interval_bytes();
-        let state = StreamState::begin(id, settings.clone(), limits, interval, from);
+        let mut state = StreamState::begin(id, settings.clone(), limits, interval, from);
+        // Before anybody can find the stream, so that nothing of it comes before its creation.
+        state.ops.push(Operation::Create { settings }, Offset::ZERO);
         let stream = Stream::new(Arc::clone(shared), state);
         {
             let mut streams = shared.streams.write();
@@ -266,11 +268,7 @@ impl LogDirectory {
             }
             streams.insert(id, Arc::clone(&stream));
         }
-        let mut state = stream.state.lock();
-        let end = state.log_end;
-        state.ops.push(Operation::Create { settings }, end);
-        stream.queue(&mut state);
-        drop(state);
+        stream.queue(&mut stream.state.lock());
         Ok(stream)
     }
 
@@ -279,14 +277,17 @@ impl LogDirectory {
     fn forget_former(&self, id: StreamId) -> Result<(), StreamError> {
         let shared = self.shared();
         let mut log = shared.checkpoints.lock();
-        while shared.files.garbage.lock().holds_stream(id) {
-            let drained = shared.drain(&mut log)?;
+        while let Some(former) = { shared.files.garbage.lock().stream(id) } {
+            // What it is still being filled with would make its directory again.
+            drop(former.lock_unfilling());
+            let drained = shared.drain(&mut log, &|| former.state.lock().ops.is_settled())?;
             let now = log.made_at;
-            if !drained || !shared.checkpoint_locked(&mut log, now, false)? {
+            let done = drained && shared.checkpoint_locked(&mut log, now, false)?;
+            while done && shared.remove_garbage_locked()? {}
+            if shared.files.garbage.lock().stream(id).is_some() && !former.is_filling() {
                 let why = "its former files could not be removed: the disk is full".to_owned();
                 return Err(StreamError::Storage { stream: id, why });
             }
-            while shared.remove_garbage_locked()? {}
         }
         // A removal that is not synced may come back, and a relaxed stream would walk what it finds.
         if shared.removals_unsynced.swap(false, Ordering::AcqRel) {
@@ -302,17 +303,23 @@ impl LogDirectory {
     pub fn drop_stream(&self, id: StreamId) -> Result<(), StreamError> {
         let shared = self.shared();
         shared.health.check()?;
-        let removed = shared.streams.write().remove(&id);
-        let stream = removed.ok_or(StreamError::Gone { stream: id })?;
+        let stream = self.stream(id).ok_or(StreamError::Gone { stream: id })?;
         // What is being written straight has its place before the drop.
         let mut state = stream.lock_unfilling();
+        if state.life == Life::Dropped {
+            return Err(StreamError::Gone { stream: id });
+        }
         state.ops.forget_held();
         let end = state.log_end;
         state.ops.push(Operation::Drop, end);
+        stream.die(&mut state);
         stream.queue(&mut state);
         drop(state);
-        stream.die();
+        // SUBTLE: it stays in the map until it is garbage. Whoever makes a stream of this id finds the one
+        // or the other, and so waits until the drop is in the journal: a creation before that would be
+        // dropped with it by a recovery.
         shared.files.garbage.lock().add(Item::Stream(stream));
+        shared.streams.write().remove(&id);
         shared.queues.bell(Lane::Background).ring();
         Ok(())
     }
@@ -394,7 +401,7 @@ impl LogDirectory {
             DirectoryState::Online => shared.health.close(),
         }
         let full = || Offline { why: "the disk is full: the next start has to recover".to_owned() };
-        if !shared.drain(&mut shared.checkpoints.lock())? {
+        if !shared.drain(&mut shared.checkpoints.lock(), &|| false)? {
             return Err(full());
         }
         for stream in shared.all_streams() {

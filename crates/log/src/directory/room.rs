@@ -74,10 +74,9 @@ impl Budget {
         }
     }
 
-    /// Bytes that were in no file are in one, and in memory still.
+    /// Bytes that are in a file stay in memory.
     pub(crate) fn cache(&self, bytes: u64) {
         self.cached.fetch_add(bytes, Ordering::Relaxed);
-        self.release(bytes);
     }
 
     /// Cached bytes were let go.

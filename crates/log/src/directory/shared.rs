@@ -223,7 +223,10 @@ impl Shared {
             let Some(stream) = self.cached.lock().pop_front() else { return };
             let mut state = stream.state.lock();
             let mut evicted = 0;
-            while self.budget.cached() - evicted > self.settings.tail_cache_bytes {
+            let is_over = |evicted| {
+                self.budget.cached().saturating_sub(evicted) > self.settings.tail_cache_bytes
+            };
+            while is_over(evicted) {
                 match state.tail.evict() {
                     Some(bytes) => evicted += bytes,
                     None => break,

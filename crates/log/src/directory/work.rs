@@ -55,17 +55,28 @@ impl Shared {
         let Some(stream) = self.queues.straight.pop() else { return Ok(false) };
         // Several threads do this, and the bell woke one.
         self.queues.straight.ring_again();
-        if stream.state.lock().is_fsync() {
-            return self.straight(&stream);
+        {
+            let mut state = stream.state.lock();
+            if state.is_fsync() {
+                drop(state);
+                return self.straight(&stream);
+            }
+            // What it has left is queued again by whoever fills it, which may be another thread just now.
+            state.ready = false;
         }
-        let filled = self.fill(&stream, FillTo::Rest)?;
+        if self.fill(&stream, FillTo::Rest)? {
+            return Ok(true);
+        }
         let mut state = stream.state.lock();
-        state.ready = !state.is_fsync() && state.tail.first_unwritten().is_some();
-        if state.ready {
+        let is_stuck =
+            !state.filling && !state.is_fsync() && state.tail.first_unwritten().is_some();
+        if is_stuck && !std::mem::replace(&mut state.ready, true) {
+            // The disk is full: it is tried again when this lane has slept.
             drop(state);
-            self.queues.straight.push(stream);
+            self.queues.straight.push_quietly(stream);
+            return Ok(false);
         }
-        Ok(filled)
+        Ok(true)
     }
 
     /// Fills one stretch of a stream's tail into its segment; answers whether there was one.
@@ -77,22 +88,20 @@ impl Shared {
         self.give_scratch(scratch);
         let judged = self.judge("filling a segment", result);
         let mut state = stream.state.lock();
-        let cached = state.end_fill(&plan, judged == Ok(true));
+        let advance = state.end_fill(&plan, judged == Ok(true));
+        stream.count_advance(&mut state, advance);
         if !state.is_fsync() {
             self.relaxed_written.store(true, Ordering::Release);
             if let Some(end) = state.move_relaxed_end() {
                 self.durable.lock().push((stream.id(), end));
             }
         }
-        let newly_cached = cached > 0 && !std::mem::replace(&mut state.cached, true);
-        // What is held may have waited for this.
-        stream.queue(&mut state);
+        // What is held may have waited for this. What is relaxed would find a full disk again at once.
+        if judged == Ok(true) || state.is_fsync() {
+            stream.queue(&mut state);
+        }
         drop(state);
         stream.notify_fill_ended();
-        if newly_cached {
-            self.cached.lock().push_back(Arc::clone(stream));
-        }
-        self.budget.cache(cached);
         self.counters.fills.add(1);
         self.counters.fill_bytes.add(plan.upto - plan.from);
         self.evict();
@@ -237,11 +246,11 @@ impl Shared {
 
     /// Fills a stream that has enough to be worth it.
     fn fill_ready(&self, stream: &Arc<Stream>) -> Result<(), Offline> {
+        stream.state.lock().ready = false;
         let filled = self.fill(stream, FillTo::Blocks)?;
         let mut state = stream.state.lock();
-        let again = filled && state.unwritten_bytes >= self.settings.fill_bytes_min;
-        state.ready = again && state.is_fsync();
-        if state.ready {
+        let worth = state.unwritten_bytes >= self.settings.fill_bytes_min;
+        if filled && worth && state.is_fsync() && !std::mem::replace(&mut state.ready, true) {
             drop(state);
             self.queues.fills.push(Arc::clone(stream));
         }
@@ -279,14 +288,23 @@ impl Shared {
         self.evacuate_locked(&mut self.checkpoints.lock(), last, now)
     }
 
-    /// Writes rounds until everything is durable that was queued when this was called, and frees
-    /// journal space where it is wanted for that. `false`: the disk is full.
-    pub(crate) fn drain(&self, log: &mut CheckpointLog) -> Result<bool, Offline> {
+    /// Writes rounds until this is so, or nothing is queued any more, and frees journal space where it is
+    /// wanted for that. Others go on appending, so that the queue alone may never be empty. `false`:
+    /// the disk is full.
+    pub(crate) fn drain(
+        &self,
+        log: &mut CheckpointLog,
+        is_enough: &dyn Fn() -> bool,
+    ) -> Result<bool, Offline> {
         let now = log.made_at;
         let mut straights = 0;
         for _ in 0..DRAIN_TRIES_MAX {
             self.health.check_unfailed()?;
-            if self.journal().drain(self, now)? != Wrote::Blocked {
+            let wrote = self.journal().drain(self, now, is_enough)?;
+            if is_enough() {
+                return Ok(true);
+            }
+            if wrote != Wrote::Blocked {
                 // What is held now, and what was behind it.
                 straights += 1;
                 if straights > 2 || !self.straight_all()? {

@@ -74,9 +74,17 @@ impl Journal {
         writer.write(shared, &self.files, now)
     }
 
-    /// Writes rounds until everything is durable that was queued when this was called.
-    pub(crate) fn drain(&self, shared: &Shared, now: Timestamp) -> Result<Wrote, Offline> {
+    /// Writes rounds until this is so, or nothing is queued any more.
+    pub(crate) fn drain(
+        &self,
+        shared: &Shared,
+        now: Timestamp,
+        is_enough: &dyn Fn() -> bool,
+    ) -> Result<Wrote, Offline> {
         loop {
+            if is_enough() {
+                return Ok(Wrote::Nothing);
+            }
             match self.write_round(shared, now)? {
                 Wrote::Round => {}
                 other => return Ok(other),

@@ -83,7 +83,7 @@ pub(super) fn find_strays(
             continue;
         };
         let known = shared.streams.read().contains_key(&id);
-        if !known && !shared.files.garbage.lock().holds_stream(id) {
+        if !known && shared.files.garbage.lock().stream(id).is_none() {
             let gone = Stream::dropped(shared, id);
             shared.files.garbage.lock().add(Item::Stream(gone));
         }

@@ -172,7 +172,7 @@ fn drop_stream(shared: &Arc<Shared>, stream: &Arc<Stream>, place: Cursor) {
     if place < stream.state.lock().ops.placed_upto() {
         return;
     }
-    stream.die();
+    stream.die(&mut stream.state.lock());
     shared.streams.write().remove(&stream.id());
     shared.files.garbage.lock().add(Item::Stream(Arc::clone(stream)));
 }

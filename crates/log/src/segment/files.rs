@@ -5,13 +5,14 @@
 //!   since a sync of a directory costs a flush of the disk, and thousands of streams may begin at once;
 //! - no more than `handles_max` files are held open here; whoever uses one longer has it by `Arc`;
 //! - a file is removed only after a checkpoint that does not name it is durable, and making a file
-//!   of the same name calls that off: both happen under the names' lock.
+//!   of the same name calls that off, or waits until it is done;
+//! - no lock is held while the disk is asked for anything: appends and reads need them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ottla_model::{Offset, StreamId};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use super::garbage::Garbage;
 use crate::format::names::{STREAMS_DIR, SegmentFile, segment_path, stream_path};
@@ -62,6 +63,8 @@ struct Handles {
     files: BTreeMap<(SegmentName, Use), (u64, Arc<dyn StorageFile>)>,
     by_use: BTreeMap<u64, (SegmentName, Use)>,
     clock: u64,
+    /// How often files were made or forgotten: a handle that was opened across that may lead nowhere.
+    changes: u64,
 }
 
 /// Segments whose names may not be durable, each with when that was noted last.
@@ -71,6 +74,9 @@ struct Unsynced {
     clock: u64,
 }
 
+/// Handles that were let go: closed when this is dropped, which is not to be under the lock.
+type Closed = Vec<Arc<dyn StorageFile>>;
+
 /// The files of all segments.
 #[derive(Debug)]
 pub(crate) struct SegmentFiles {
@@ -79,8 +85,10 @@ pub(crate) struct SegmentFiles {
     handles: Mutex<Handles>,
     indexes: Mutex<BTreeMap<SegmentName, Arc<SparseIndex>>>,
     unsynced: Mutex<Unsynced>,
-    /// What is to be removed. Its lock is the names' lock.
+    /// What is to be removed.
     pub(crate) garbage: Mutex<Garbage>,
+    /// Signalled when something was.
+    removed: Condvar,
     skip_dirsync: bool,
 }
 
@@ -94,6 +102,7 @@ impl SegmentFiles {
             indexes: Mutex::default(),
             unsynced: Mutex::default(),
             garbage: Mutex::default(),
+            removed: Condvar::new(),
             skip_dirsync,
         }
     }
@@ -114,14 +123,24 @@ impl SegmentFiles {
         name: SegmentName,
         purpose: Use,
     ) -> storage::Result<Arc<dyn StorageFile>> {
-        // Opened under the lock: a handle of a file that is made anew meanwhile must not be kept.
-        let mut handles = self.handles.lock();
-        if let Some(file) = handles.get(name, purpose) {
-            return Ok(file);
-        }
+        let changes = {
+            let mut handles = self.handles.lock();
+            if let Some(file) = handles.get(name, purpose) {
+                return Ok(file);
+            }
+            handles.changes
+        };
         let path = name.path(SegmentFile::Log);
         let file = self.data.open(&path, purpose.mode(Intent::ReadWrite))?;
-        handles.put(name, purpose, &file, self.handles_max);
+        let mut handles = self.handles.lock();
+        let closed = if handles.changes == changes {
+            handles.put(name, purpose, &file, self.handles_max)
+        } else {
+            // Good for this once: the file may have been removed or made anew meanwhile.
+            Closed::new()
+        };
+        drop(handles);
+        drop(closed);
         Ok(file)
     }
 
@@ -133,8 +152,7 @@ impl SegmentFiles {
         purpose: Use,
         producers: Option<&[u8]>,
     ) -> storage::Result<Arc<dyn StorageFile>> {
-        let mut garbage = self.garbage.lock();
-        garbage.call_off(name);
+        self.call_off_removal(name);
         self.note_made(name);
         self.make_dir(&stream_path(name.stream))?;
         self.put_producers(name, producers)?;
@@ -143,9 +161,26 @@ impl SegmentFiles {
         file.set_len(0)?;
         // Handles of a former file of this name lead nowhere any more.
         let mut handles = self.handles.lock();
-        handles.remove(name);
-        handles.put(name, purpose, &file, self.handles_max);
+        let closed = [handles.remove(name), handles.put(name, purpose, &file, self.handles_max)];
+        drop(handles);
+        drop(closed);
         Ok(file)
+    }
+
+    /// SUBTLE: nothing of this name becomes garbage before the file is made: that takes a fill, and
+    /// truncations and the removal of dropped streams wait for fills.
+    fn call_off_removal(&self, name: SegmentName) {
+        let mut garbage = self.garbage.lock();
+        while garbage.is_removing(name) {
+            self.removed.wait(&mut garbage);
+        }
+        garbage.call_off(name);
+    }
+
+    /// What was taken from the garbage is removed, or could not be.
+    pub(crate) fn removal_ended(&self, removed: bool) {
+        self.garbage.lock().removal_ended(removed);
+        self.removed.notify_all();
     }
 
     /// SUBTLE: a file of this name may be left from a segment that was cut away before a crash. Its
@@ -254,7 +289,8 @@ impl SegmentFiles {
     /// Forgets what is held of a segment that was cut or goes away.
     pub(crate) fn forget(&self, name: SegmentName) {
         self.indexes.lock().remove(&name);
-        self.handles.lock().remove(name);
+        let closed = self.handles.lock().remove(name);
+        drop(closed);
     }
 }
 
@@ -268,24 +304,39 @@ impl Handles {
         Some(Arc::clone(file))
     }
 
-    fn put(&mut self, name: SegmentName, purpose: Use, file: &Arc<dyn StorageFile>, max: usize) {
+    #[must_use = "to be closed without the lock"]
+    fn put(
+        &mut self,
+        name: SegmentName,
+        purpose: Use,
+        file: &Arc<dyn StorageFile>,
+        max: usize,
+    ) -> Closed {
+        let mut closed = Closed::new();
         self.clock += 1;
         let entry = (self.clock, Arc::clone(file));
-        if let Some((stamp, _)) = self.files.insert((name, purpose), entry) {
+        if let Some((stamp, former)) = self.files.insert((name, purpose), entry) {
             self.by_use.remove(&stamp);
+            closed.push(former);
         }
         self.by_use.insert(self.clock, (name, purpose));
         while self.files.len() > max {
             let (_, oldest) = self.by_use.pop_first().expect("each file has its place");
-            self.files.remove(&oldest);
+            closed.extend(self.files.remove(&oldest).map(|(_, file)| file));
         }
+        closed
     }
 
-    fn remove(&mut self, name: SegmentName) {
+    #[must_use = "to be closed without the lock"]
+    fn remove(&mut self, name: SegmentName) -> Closed {
+        self.changes += 1;
+        let mut closed = Closed::new();
         for purpose in [Use::Read, Use::Direct, Use::Buffered] {
-            if let Some((stamp, _)) = self.files.remove(&(name, purpose)) {
+            if let Some((stamp, file)) = self.files.remove(&(name, purpose)) {
                 self.by_use.remove(&stamp);
+                closed.push(file);
             }
         }
+        closed
     }
 }

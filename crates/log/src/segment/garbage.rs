@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use ottla_model::StreamId;
+
 use super::SegmentName;
 use crate::stream::Stream;
 
@@ -32,6 +34,8 @@ enum Stage {
 #[derive(Debug, Default)]
 pub(crate) struct Garbage {
     items: Vec<(Stage, Item)>,
+    /// What is being removed just now.
+    removing: Option<Item>,
 }
 
 impl Garbage {
@@ -62,17 +66,32 @@ impl Garbage {
         }
     }
 
-    /// Takes an item that may be removed now.
+    /// Takes an item that may be removed now. It counts as being removed until that has ended.
     pub(crate) fn take(&mut self) -> Option<Item> {
         let at = self.items.iter().position(|(stage, item)| {
             *stage == Stage::Free
                 && match item {
                     Item::Segment(_) => true,
                     // A fill under way would make the directory again.
-                    Item::Stream(stream) => !stream.is_filling(),
+                    Item::Stream(stream) => !stream.may_be_filling(),
                 }
         })?;
-        Some(self.items.swap_remove(at).1)
+        self.removing = Some(self.items.swap_remove(at).1);
+        self.removing.clone()
+    }
+
+    /// What was taken is removed, or could not be: then it is to be taken again.
+    pub(crate) fn removal_ended(&mut self, removed: bool) {
+        let item = self.removing.take().filter(|_| !removed);
+        self.items.extend(item.map(|item| (Stage::Free, item)));
+    }
+
+    /// Whether files of this name are being removed just now.
+    pub(crate) fn is_removing(&self, name: SegmentName) -> bool {
+        self.removing.as_ref().is_some_and(|item| match item {
+            Item::Segment(other) => *other == name,
+            Item::Stream(stream) => stream.id() == name.stream,
+        })
     }
 
     /// A segment of this name is made anew: it is garbage no longer.
@@ -80,8 +99,12 @@ impl Garbage {
         self.items.retain(|(_, item)| !matches!(item, Item::Segment(other) if *other == name));
     }
 
-    /// Whether the directory of this stream is yet to be removed.
-    pub(crate) fn holds_stream(&self, id: ottla_model::StreamId) -> bool {
-        self.items.iter().any(|(_, item)| matches!(item, Item::Stream(s) if s.id() == id))
+    /// The dropped stream of this id whose directory is yet to be removed.
+    pub(crate) fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
+        let items = self.items.iter().map(|(_, item)| item).chain(&self.removing);
+        items.into_iter().find_map(|item| match item {
+            Item::Stream(stream) if stream.id() == id => Some(Arc::clone(stream)),
+            Item::Stream(_) | Item::Segment(_) => None,
+        })
     }
 }

@@ -34,6 +34,15 @@ pub(crate) enum FillTo {
     Rest,
 }
 
+/// What came of bytes of the tail that are in a file now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Advance {
+    /// How many there are.
+    pub(crate) written: u64,
+    /// How many of them stay in memory: batches do, a carried block goes.
+    pub(crate) cached: u64,
+}
+
 impl StreamState {
     /// Plans a fill of at most about `bytes_max`, and marks it as under way. `None` when there is
     /// nothing to write.
@@ -77,9 +86,9 @@ impl StreamState {
         Some(plan)
     }
 
-    /// The planned bytes are in the file, or they could not be written. Answers how many bytes of
-    /// the tail became cached.
-    pub(crate) fn end_fill(&mut self, plan: &FillPlan, written: bool) -> u64 {
+    /// The planned bytes are in the file, or they could not be written. Answers what that did to the
+    /// tail.
+    pub(crate) fn end_fill(&mut self, plan: &FillPlan, written: bool) -> Advance {
         self.filling = false;
         if let Some(segment) = self.segment_mut(plan.name.base).filter(|_| written) {
             // True whatever happened since: the file is there, and has unsynced bytes.
@@ -88,7 +97,7 @@ impl StreamState {
             segment.producers = None;
         }
         if !written || plan.generation != self.generation || self.life == Life::Dropped {
-            return 0;
+            return Advance::default();
         }
         let segment = self.segment_mut(plan.name.base).expect("only truncations remove it");
         let all = plan.upto == segment.bytes;
@@ -98,12 +107,13 @@ impl StreamState {
         self.advance_contained(plan.name.base, upto)
     }
 
-    /// Takes in that `segment` is in its file up to `upto`. Answers how many bytes became cached.
-    pub(super) fn advance_contained(&mut self, segment: Offset, upto: u64) -> u64 {
-        let mut cached = 0;
+    /// Takes in that `segment` is in its file up to `upto`. Answers what that did to the tail.
+    pub(super) fn advance_contained(&mut self, segment: Offset, upto: u64) -> Advance {
+        let mut advance = Advance::default();
         for piece in self.tail.mark_written(segment, upto) {
-            cached += piece.len();
+            advance.written += piece.len();
             if piece.is_batch() {
+                advance.cached += piece.len();
                 let header = piece.header();
                 self.contained.end = piece.next;
                 if header.is_idempotent() {
@@ -114,12 +124,12 @@ impl StreamState {
                 }
             }
         }
-        self.unwritten_bytes -= cached;
+        self.unwritten_bytes -= advance.written;
         match self.tail.first_unwritten().map(|piece| piece.op) {
             Some(op) => self.ops.forget_before(op),
             None => self.ops.forget_places(),
         }
-        cached
+        advance
     }
 
     pub(super) fn segment(&self, base: Offset) -> Option<&Segment> {

@@ -34,7 +34,7 @@ use crate::format::Operation;
 use crate::producers::{ProducerBatch, ProducerTable, Verdict};
 use crate::settings::StreamSettings;
 
-pub(crate) use fill::FillTo;
+pub(crate) use fill::{Advance, FillTo};
 pub(crate) use ops::Ops;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use state::{Life, StreamState};
@@ -218,8 +218,7 @@ impl Stream {
     }
 
     /// The stream is gone: what it holds in memory is let go, what is under way for it is void.
-    pub(crate) fn die(&self) {
-        let mut state = self.state.lock();
+    pub(crate) fn die(&self, state: &mut StreamState) {
         state.life = Life::Dropped;
         state.generation += 1;
         let tail = std::mem::take(&mut state.tail);
@@ -237,16 +236,24 @@ impl Stream {
     pub(crate) fn complete_round(&self) -> Option<(StreamId, Offset)> {
         let mut state = self.state.lock();
         let told = self.take_completed(&mut state);
-        let cached = state.settle_straight();
-        let newly_cached = cached > 0 && !std::mem::replace(&mut state.cached, true);
+        let advance = state.settle_straight();
+        self.count_advance(&mut state, advance);
         // What was held may have waited for this.
         self.queue(&mut state);
         drop(state);
-        if newly_cached {
+        if advance.cached > 0 {
+            self.shared.evict();
+        }
+        told
+    }
+
+    /// Bytes of the tail are in a file: under its lock, so that they are counted before they go.
+    pub(crate) fn count_advance(&self, state: &mut StreamState, advance: Advance) {
+        if advance.cached > 0 && !std::mem::replace(&mut state.cached, true) {
             self.shared.cached.lock().push_back(self.me());
         }
-        self.shared.budget.cache(cached);
-        told
+        self.shared.budget.cache(advance.cached);
+        self.shared.budget.release(advance.written);
     }
 
     fn take_completed(&self, state: &mut StreamState) -> Option<(StreamId, Offset)> {
@@ -276,6 +283,11 @@ impl Stream {
     /// Whether a fill is under way.
     pub(crate) fn is_filling(&self) -> bool {
         self.state.lock().filling
+    }
+
+    /// The same, for whoever must not wait for the lock: held, it may be.
+    pub(crate) fn may_be_filling(&self) -> bool {
+        self.state.try_lock().is_none_or(|state| state.filling)
     }
 
     /// The lock, once no fill is under way.

@@ -144,6 +144,11 @@ impl Ops {
         self.next - 1
     }
 
+    /// Whether all operations so far are durable.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.pending.is_empty() && self.in_flight.is_none()
+    }
+
     /// Whether there is something that a round can take.
     pub(crate) fn is_ready(&self) -> bool {
         self.peek().is_some()

@@ -27,6 +27,11 @@ impl Stream {
     pub(super) fn change_durability(&self, durability: Durability) -> Result<(), StreamError> {
         self.frozen(|stream| {
             stream.write_out()?;
+            if durability == Durability::Relaxed {
+                // What pads the last block would end the walk of a recovery, if the log goes on in another
+                // segment.
+                stream.cut_file().map_err(|error| stream.failed(&error))?;
+            }
             let before = stream.set_durability(durability);
             let mut log = stream.shared.checkpoints.lock();
             let made = stream.checkpoint_now(&mut log);
@@ -42,8 +47,12 @@ impl Stream {
         })
     }
 
+    /// SUBTLE: the stream may stand in the queue of its former kind, and is not to wait for its turn
+    /// there. An entry that is left in a queue does no harm.
     fn set_durability(&self, durability: Durability) -> Durability {
-        std::mem::replace(&mut self.state.lock().settings.durability, durability)
+        let mut state = self.state.lock();
+        state.ready = false;
+        std::mem::replace(&mut state.settings.durability, durability)
     }
 
     /// Cuts a relaxed stream.
@@ -57,6 +66,11 @@ impl Stream {
             let mut log = stream.shared.checkpoints.lock();
             if let Some((cut, _)) = planned {
                 let mut state = stream.lock_unfilling();
+                state.check_live()?;
+                if cut.end < state.log_start {
+                    // It moved since the cut was planned.
+                    return Err(state.out_of_range(to));
+                }
                 state.ops.push(Operation::Truncate { to: cut.end }, cut.end);
                 stream.queue(&mut state);
                 stream.apply_cut(&mut state, cut);
@@ -118,7 +132,7 @@ impl Stream {
     }
 
     fn drain_journal(&self, log: &mut CheckpointLog) -> Result<(), StreamError> {
-        if self.shared.drain(log)? {
+        if self.shared.drain(log, &|| self.state.lock().ops.is_settled())? {
             return Ok(());
         }
         let why = "the journal and the disk are full; try again when there is room".to_owned();

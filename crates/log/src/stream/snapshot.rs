@@ -1,5 +1,8 @@
 //! What a checkpoint says of a stream.
 
+use std::sync::Arc;
+
+use super::Stream;
 use super::state::{Life, StreamState};
 use super::straight::Vouched;
 use crate::format::{SegmentCheckpoint, StreamCheckpoint};
@@ -9,6 +12,10 @@ use crate::segment::SegmentName;
 /// A stream as of one moment, for a checkpoint.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
+    /// Whose it is. By now another one may have its id.
+    pub(crate) stream: Arc<Stream>,
+    /// The stream's generation then: after a cut nothing of this is true of it.
+    pub(crate) generation: u64,
     /// What the checkpoint is to say, once the files below are synced.
     pub(crate) checkpoint: StreamCheckpoint,
     /// The first round with an operation that is only in the journal. `None`: there is none yet.
@@ -29,7 +36,7 @@ impl StreamState {
     /// are) is told as it is now, ahead of the cursor. Replay does these operations again, which
     /// changes nothing; and one that was not durable yet becomes so, which its caller asked for.
     /// Epochs are those of batches before the end told here; the tail's come back with its batches.
-    pub(crate) fn snapshot(&mut self) -> Snapshot {
+    pub(crate) fn snapshot(&mut self, stream: &Arc<Stream>) -> Snapshot {
         let first = self.tail.first_unwritten();
         let first_op = first.map(|piece| piece.op);
         let place = first_op.and_then(|op| self.ops.place_of(op));
@@ -70,7 +77,8 @@ impl StreamState {
         let settles = self.vouched.filter(|vouched| !relies(vouched));
         let (dirty, unfinished) = self.take_dirty();
         let needs_round = place.map(|cursor| cursor.sequence);
-        Snapshot { checkpoint, needs_round, dirty, settles, unfinished }
+        let (stream, generation) = (Arc::clone(stream), self.generation);
+        Snapshot { stream, generation, checkpoint, needs_round, dirty, settles, unfinished }
     }
 
     fn checkpointed_segments(

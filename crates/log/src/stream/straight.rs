@@ -30,6 +30,7 @@ use ottla_model::limits::BATCH_BYTES_MAX;
 use ottla_model::{Offset, Timestamp};
 use ottla_record::{BatchHeader, BatchView, HEADER_BYTES};
 
+use super::fill::Advance;
 use super::state::{Life, StreamState};
 use super::tail::Piece;
 use super::{Stream, producer_batch};
@@ -181,11 +182,11 @@ impl StreamState {
         self.ops.give_up_held(appends);
     }
 
-    /// The round with the word of what was written is durable: it counts. Answers how many bytes became
-    /// cached.
-    pub(super) fn settle_straight(&mut self) -> u64 {
+    /// The round with the word of what was written is durable: it counts. Answers what that
+    /// did to the tail.
+    pub(super) fn settle_straight(&mut self) -> Advance {
         let Some(landed) = self.landed.filter(|landed| self.ops.is_durable(landed.op)) else {
-            return 0;
+            return Advance::default();
         };
         self.landed = None;
         let segment = self.segment_mut(landed.segment).expect("it was not wholly written");

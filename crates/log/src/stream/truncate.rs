@@ -36,6 +36,10 @@ const PLAN_TRIES_MAX: usize = 16;
 /// Largest producer snapshot that is read.
 const SNAPSHOT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Where to cut, and the generation of the stream that it was planned for; `None` when nothing lies at or
+/// above the offset.
+type Planned = Result<Option<(Cut, u64)>, StreamError>;
+
 /// Where a log is cut, and what is true of the part that stays.
 #[derive(Debug)]
 pub(crate) struct Cut {
@@ -61,10 +65,16 @@ impl Stream {
         if !self.state.lock().is_fsync() {
             return self.truncate_relaxed(to);
         }
+        let stale = self.shared.planted(Planted::ProducerSnapshotStale);
         for _ in 0..PLAN_TRIES_MAX {
-            let Some((cut, seen)) = self.plan_cut(to)? else { return Ok(self.offsets().log_end) };
+            let Some((cut, generation)) = self.plan_cut(to)? else {
+                return Ok(self.offsets().log_end);
+            };
             let mut state = self.lock_unfilling();
-            if seen != (state.generation, state.contained.end) {
+            // A fill may have brought the cut below what files hold, of whose producers nothing was read.
+            let lacks = cut.producers.is_none() && cut.end < state.contained.end;
+            let too_low = cut.end < state.log_start;
+            if generation != state.generation || (lacks && !stale) || too_low {
                 continue;
             }
             if state.is_vouched_beyond(cut.segment, cut.position)
@@ -86,10 +96,27 @@ impl Stream {
         Err(StreamError::Storage { stream: self.id, why })
     }
 
-    /// Where to cut, and the state it was planned on; `None` when nothing lies at or above `to`.
-    /// Reads files where it has to, without the lock.
-    #[allow(clippy::type_complexity, reason = "a pair that is named where it is used")]
-    pub(super) fn plan_cut(&self, to: Offset) -> Result<Option<(Cut, (u64, Offset))>, StreamError> {
+    /// Where to cut. Reads files where it has to, without the lock.
+    ///
+    /// SUBTLE: files may go while they are read, as the start moves past them; then the plan is made anew.
+    pub(super) fn plan_cut(&self, to: Offset) -> Planned {
+        let seen = || {
+            let state = self.state.lock();
+            (state.generation, state.log_start)
+        };
+        let mut before = seen();
+        for _ in 0..PLAN_TRIES_MAX {
+            let planned = self.plan_cut_once(to);
+            let after = seen();
+            if planned.is_ok() || after == before {
+                return planned;
+            }
+            before = after;
+        }
+        self.plan_cut_once(to)
+    }
+
+    fn plan_cut_once(&self, to: Offset) -> Planned {
         let (seen, known, view) = {
             let state = self.state.lock();
             state.check_live()?;
@@ -121,7 +148,7 @@ impl Stream {
         } else {
             None
         };
-        Ok(Some((Cut { segment, position, end, producers }, seen)))
+        Ok(Some((Cut { segment, position, end, producers }, seen.0)))
     }
 
     /// Takes the cut into the state, and lets go of the segments above it.
