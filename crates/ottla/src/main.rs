@@ -1,9 +1,8 @@
 //! The `ottla` binary: the allocator and the command line, nothing else.
 
-// Under glibc every large message buffer is given back to the kernel and faulted in again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+mod allocator;
 
 fn main() -> std::process::ExitCode {
+    allocator::keep_unused();
     ottla_cli::main()
 }
