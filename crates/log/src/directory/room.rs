@@ -95,6 +95,11 @@ impl Budget {
         self.unfilled() > self.unfilled_max / 2
     }
 
+    /// Whether such fills may end: three eighths are used. Not at half, so that each time is worth it.
+    pub(crate) fn is_relieved(&self) -> bool {
+        self.unfilled() <= self.unfilled_max / 8 * 3
+    }
+
     /// Whether `bytes` more are welcome.
     pub(crate) fn room(&self, bytes: u64) -> Room {
         let room = self.look(bytes);

@@ -225,6 +225,9 @@ impl Shared {
         if let Some(last) = self.journal().wants_free(self) {
             return self.evacuate(last, now);
         }
+        if self.journal().make_ahead(self)? {
+            return Ok(true);
+        }
         // Before fills, of which there may be no end: recovery is to stay short, and what is relaxed is
         // to be flushed in time.
         if self.checkpoint_is_due(now) && self.checkpoint(now, false)? {
@@ -257,26 +260,39 @@ impl Shared {
         Ok(())
     }
 
-    /// Memory is wanted: fills whatever there is, whole blocks first. Answers whether that was
-    /// anything.
+    /// Memory is wanted: fills the streams with most to write, whole blocks first, until it is not any
+    /// more. Answers whether that was anything.
     fn fill_forced(&self) -> Result<bool, Offline> {
+        let mut filled = false;
         for to in [FillTo::Blocks, FillTo::Rest] {
-            let mut filled = false;
-            for stream in self.all_streams() {
+            for stream in self.streams_with_most_unwritten() {
                 if !self.health.is_online() {
                     return Ok(false);
                 }
-                let waits = stream.state.lock().unwritten_bytes > 0;
-                if waits && self.fill(&stream, to)? {
+                if self.budget.is_relieved() {
+                    return Ok(filled);
+                }
+                if self.fill(&stream, to)? {
                     self.counters.forced_fills.add(1);
                     filled = true;
                 }
             }
-            if filled && !self.budget.is_pressed() {
-                return Ok(true);
+        }
+        Ok(filled)
+    }
+
+    /// The streams with something to write, those with most first: a large fill costs little more than
+    /// a small one.
+    fn streams_with_most_unwritten(&self) -> Vec<Arc<Stream>> {
+        let mut waiting: Vec<(u64, Arc<Stream>)> = Vec::new();
+        for stream in self.all_streams() {
+            let unwritten = stream.state.lock().unwritten_bytes;
+            if unwritten > 0 {
+                waiting.push((unwritten, stream));
             }
         }
-        Ok(false)
+        waiting.sort_by_key(|(unwritten, _)| std::cmp::Reverse(*unwritten));
+        waiting.into_iter().map(|(_, stream)| stream).collect()
     }
 
     /// Journal space is wanted: brings every stream that has operations up to the round `last` past
@@ -327,9 +343,14 @@ impl Shared {
         now: Timestamp,
     ) -> Result<bool, Offline> {
         for stream in self.all_streams() {
+            // Of a busy stream whole blocks do, since what is left then came with a later round; and
+            // it does not have to carry its last block when it goes on.
+            let mut to = FillTo::Blocks;
             while stream.state.lock().needs_round_upto(last) {
-                if self.fill(&stream, FillTo::Rest)? {
+                if self.fill(&stream, to)? {
                     self.counters.forced_fills.add(1);
+                } else if to == FillTo::Blocks {
+                    to = FillTo::Rest;
                 } else if stream.is_filling() {
                     // By another thread: what it leaves is filled then.
                     drop(stream.lock_unfilling());
@@ -354,7 +375,8 @@ impl Shared {
     }
 
     fn checkpoint_is_due(&self, now: Timestamp) -> bool {
-        let rotated = self.journal().take_rotated();
+        // With many streams a checkpoint is long; what is not half full can wait for its time.
+        let rotated = self.journal().take_rotated_half_used(self);
         let waits = self.files.garbage.lock().waits();
         let log = self.checkpoints.lock();
         let behind = log.next_sequence != self.journal().next_sequence()

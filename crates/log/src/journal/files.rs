@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::directory::LogSettings;
 use crate::format::JournalPlace;
 
 /// One file of the journal.
@@ -21,6 +22,8 @@ pub(crate) struct JournalFiles {
     /// In use; the last one is written to. Never empty.
     live: VecDeque<JournalFile>,
     free: Vec<JournalFile>,
+    /// The length of the file that was made ahead, and has no number yet.
+    pub(crate) spare: Option<u64>,
     /// Whether a file was completed since a checkpoint last looked.
     pub(crate) rotated: bool,
     /// Whether a round waits for a file to be set free.
@@ -34,7 +37,7 @@ impl JournalFiles {
     /// These files are in use, oldest first, and these are free.
     pub(crate) fn new(live: VecDeque<JournalFile>, free: Vec<JournalFile>) -> Self {
         assert!(!live.is_empty(), "a journal has a file to write to");
-        Self { live, free, rotated: false, blocked: false, stuck: false }
+        Self { live, free, spare: None, rotated: false, blocked: false, stuck: false }
     }
 
     /// The file that is written to.
@@ -100,9 +103,10 @@ impl JournalFiles {
     /// three quarters of what the journal may have are in use.
     pub(crate) fn wants_free(&self, bytes_max: u64) -> Option<u64> {
         let next = self.live.get(1)?;
+        let none = self.free.is_empty() && self.spare.is_none();
         let scarce = self.blocked
             || self.live_bytes() > bytes_max / 4 * 3
-            || (self.free.is_empty() && self.total_bytes() + self.current().bytes > bytes_max);
+            || (none && self.total_bytes() + self.current().bytes > bytes_max);
         scarce.then(|| next.first - 1)
     }
 
@@ -128,6 +132,30 @@ impl JournalFiles {
 
     /// Bytes of all files.
     pub(crate) fn total_bytes(&self) -> u64 {
-        self.live_bytes() + self.free.iter().map(|file| file.bytes).sum::<u64>()
+        let free = self.free.iter().map(|file| file.bytes).sum::<u64>();
+        self.live_bytes() + free + self.spare.unwrap_or(0)
+    }
+
+    /// How long the next new file is to be: twice the last one, within bounds.
+    pub(crate) fn next_length(&self, settings: &LogSettings) -> u64 {
+        let doubled = (self.current().bytes * 2).min(settings.journal_file_bytes_max);
+        doubled.max(settings.journal_bytes_start)
+    }
+
+    /// The length of the file that should be made ahead, where one will be wanted and may be made.
+    pub(crate) fn wants_spare(&self, settings: &LogSettings) -> Option<u64> {
+        let length = self.next_length(settings);
+        let fits = self.total_bytes() + length <= settings.journal_bytes_max;
+        (fits && self.free.is_empty() && self.spare.is_none()).then_some(length)
+    }
+
+    /// Takes the file that was made ahead, if it holds `bytes`. Where it does not, it is written over.
+    pub(crate) fn take_spare(&mut self, bytes: u64) -> Option<u64> {
+        self.spare.take().filter(|length| *length >= bytes)
+    }
+
+    /// Whether half of what the journal may have is in use, so that it is time to set some free.
+    pub(crate) fn is_half_used(&self, bytes_max: u64) -> bool {
+        self.live_bytes() > bytes_max / 2
     }
 }

@@ -11,14 +11,16 @@
 mod files;
 mod writer;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ottla_model::Timestamp;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::directory::Shared;
 use crate::error::Offline;
 use crate::format::JournalPlace;
+use crate::storage::Storage;
 
 pub(crate) use files::{JournalFile, JournalFiles};
 pub(crate) use writer::{Writer, WriterStart, make_journal_file};
@@ -43,16 +45,42 @@ pub(crate) struct Journal {
     files: Mutex<JournalFiles>,
     /// The sequence of the next round that is gathered.
     next_sequence: AtomicU64,
+    /// Where files are made ahead.
+    storage: Arc<dyn Storage>,
+    /// Held while a file is made ahead, or taken.
+    making: Mutex<()>,
+    /// Whether the file that is written to is half full, and nobody looked since what comes next.
+    half_full: AtomicBool,
 }
 
 impl Journal {
     /// A journal whose next round goes where `writer` says.
     pub(crate) fn new(writer: Writer, files: JournalFiles, next_sequence: u64) -> Self {
         Self {
+            storage: writer.storage(),
             writer: Mutex::new(writer),
             files: Mutex::new(files),
             next_sequence: AtomicU64::new(next_sequence),
+            making: Mutex::default(),
+            half_full: AtomicBool::new(false),
         }
+    }
+
+    /// Makes the file that the journal will want next, where it will want one: zeroing it takes as long
+    /// as hundreds of rounds, which nobody should wait for. Answers whether one was made.
+    pub(crate) fn make_ahead(&self, shared: &Shared) -> Result<bool, Offline> {
+        if !self.half_full.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        let _making = self.making.lock();
+        let wanted = self.files.lock().wants_spare(&shared.settings);
+        let Some(bytes) = wanted else { return Ok(false) };
+        let made = writer::make_spare(&*self.storage, bytes);
+        let made = shared.judge("making a journal file", made)?;
+        if made {
+            self.files.lock().spare = Some(bytes);
+        }
+        Ok(made)
     }
 
     /// Every operation that was not gathered by now goes into this round or a later one.
@@ -113,9 +141,21 @@ impl Journal {
         self.files.lock().note_stuck();
     }
 
-    /// Whether a file was completed since the last checkpoint.
-    pub(crate) fn take_rotated(&self) -> bool {
-        std::mem::take(&mut self.files.lock().rotated)
+    /// The writer is half-way through its file.
+    pub(crate) fn note_half_full(&self) {
+        self.half_full.store(true, Ordering::Release);
+    }
+
+    /// Waits for a file that is being made ahead, and keeps others from being made.
+    pub(crate) fn making(&self) -> MutexGuard<'_, ()> {
+        self.making.lock()
+    }
+
+    /// Whether a file was completed since the last checkpoint, and half of what the journal may have
+    /// is in use.
+    pub(crate) fn take_rotated_half_used(&self, shared: &Shared) -> bool {
+        let mut files = self.files.lock();
+        files.is_half_used(shared.settings.journal_bytes_max) && std::mem::take(&mut files.rotated)
     }
 
     /// Lets go of the streams of a round that was never written.

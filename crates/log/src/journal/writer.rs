@@ -69,6 +69,11 @@ impl Writer {
         })
     }
 
+    /// Where the files are.
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        Arc::clone(&self.storage)
+    }
+
     /// Whether a round is gathered.
     pub(crate) fn has_round(&self) -> bool {
         self.gathered.is_some()
@@ -147,7 +152,7 @@ impl Writer {
             // L8. Full, too: the file's room was written before, so this is no ordinary full disk.
             return Err(shared.health.fail(format!("writing a journal round failed: {error}")));
         }
-        self.position += bytes;
+        self.advance(shared, bytes);
         self.durable = sequence;
         shared.counters.rounds.add(1);
         shared.counters.round_bytes.add(bytes);
@@ -156,6 +161,17 @@ impl Writer {
         self.builder.clear();
         self.gathered = None;
         Ok(Wrote::Round)
+    }
+
+    /// A round of `bytes` is written. Half-way through a file is when the next one is made.
+    fn advance(&mut self, shared: &Shared, bytes: u64) {
+        let half = self.file.bytes / 2;
+        let was_below = self.position <= half;
+        self.position += bytes;
+        if was_below && self.position > half {
+            shared.journal().note_half_full();
+            shared.queues.bell(crate::directory::Lane::Background).ring();
+        }
     }
 
     /// The one copy of a batch between the network and the journal.
@@ -264,8 +280,13 @@ impl Writer {
             let renamed = self.rename(free.number, number);
             return renamed.map(|handle| Some((number, free.bytes, handle)));
         }
-        let length = (self.file.bytes * 2).min(shared.settings.journal_file_bytes_max);
-        let length = length.max(shared.settings.journal_bytes_start).max(bytes);
+        let _making = shared.journal().making();
+        let spare = files.lock().take_spare(bytes);
+        if let Some(length) = spare {
+            let named = name_new(&*self.storage, number);
+            return named.map(|handle| Some((number, length, handle)));
+        }
+        let length = files.lock().next_length(&shared.settings).max(bytes);
         let length = length.next_multiple_of(BLOCK_BYTES);
         loop {
             let (total, must_grow) = {
@@ -305,14 +326,22 @@ pub(crate) fn make_journal_file(
     number: u32,
     bytes: u64,
 ) -> storage::Result<Arc<dyn StorageFile>> {
+    make_spare(storage, bytes)?;
+    name_new(storage, number)
+}
+
+/// Makes a file of zeros that has no number yet.
+pub(super) fn make_spare(storage: &dyn Storage, bytes: u64) -> storage::Result<()> {
     let made = zero_file(storage, JOURNAL_NEW, bytes);
-    if let Err(error) = made {
-        if matches!(error, StorageError::Full { .. }) {
-            // It must not take the room that it did not find.
-            storage.remove_file(JOURNAL_NEW)?;
-        }
-        return Err(error);
+    if let Err(StorageError::Full { .. }) = made {
+        // It must not take the room that it did not find.
+        storage.remove_file(JOURNAL_NEW)?;
     }
+    made
+}
+
+/// Gives that file its number, durably.
+fn name_new(storage: &dyn Storage, number: u32) -> storage::Result<Arc<dyn StorageFile>> {
     storage.rename(JOURNAL_NEW, &journal_path(number))?;
     storage.sync_dir(JOURNAL_DIR)?;
     open_for_rounds(storage, number)
