@@ -50,8 +50,13 @@ pub struct DeliveredRun {
 pub struct Delivery {
     fate: Arc<Fate>,
     index: u32,
-    waiter: Option<usize>,
+    waiter: Option<Place>,
 }
+
+const _: () = assert!(size_of::<Delivery>() == 16, "programs keep millions of them");
+
+/// A place among those who wait, counted from 1.
+type Place = std::num::NonZeroU32;
 
 /// What will have become of many records that were sent with one call. Resolves when all of them
 /// are decided; with the first error when one of their batches failed.
@@ -60,7 +65,7 @@ pub struct Delivery {
 pub struct ManyDelivery {
     runs: Vec<Run>,
     decided: usize,
-    waiter: Option<usize>,
+    waiter: Option<Place>,
 }
 
 /// Records of one call that lie side by side in one batch.
@@ -97,7 +102,7 @@ impl Fate {
     fn poll(
         &self,
         context: &Context<'_>,
-        place: &mut Option<usize>,
+        place: &mut Option<Place>,
     ) -> Poll<&Result<Ack, ProducerError>> {
         if let Some(decision) = self.decision.get() {
             return Poll::Ready(decision);
@@ -107,11 +112,12 @@ impl Fate {
         if let Some(decision) = self.decision.get() {
             return Poll::Ready(decision);
         }
-        match place.and_then(|place| waiters.get_mut(place)) {
+        match place.and_then(|place| waiters.get_mut(place.get() as usize - 1)) {
             Some(waiter) => waiter.clone_from(context.waker()),
             None => {
-                *place = Some(waiters.len());
                 waiters.push(context.waker().clone());
+                // Beyond the largest number it takes another place whenever it is polled.
+                *place = u32::try_from(waiters.len()).ok().and_then(Place::new);
             }
         }
         Poll::Pending
@@ -151,13 +157,13 @@ impl ManyDelivery {
         Self { runs: Vec::new(), decided: 0, waiter: None }
     }
 
-    /// One more record, the `index`th of its batch.
-    pub(crate) fn add(&mut self, fate: &Arc<Fate>, index: u32) {
+    /// More records, from the `first` of its batch on.
+    pub(crate) fn add(&mut self, fate: &Arc<Fate>, first: u32, records: u32) {
         match self.runs.last_mut() {
-            Some(run) if Arc::ptr_eq(&run.fate, fate) && run.first + run.records == index => {
-                run.records += 1;
+            Some(run) if Arc::ptr_eq(&run.fate, fate) && run.first + run.records == first => {
+                run.records += records;
             }
-            _ => self.runs.push(Run { fate: fate.clone(), first: index, records: 1 }),
+            _ => self.runs.push(Run { fate: fate.clone(), first, records }),
         }
     }
 

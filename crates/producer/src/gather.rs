@@ -78,44 +78,64 @@ impl Gathering {
         self.batch_bytes_max.store(bytes, Ordering::Relaxed);
     }
 
-    /// Takes the record into the batch. `then` learns which batch that is, and the record's place.
+    /// Takes records into the batch, as many as it can, under one lock. `then` learns which batch that
+    /// is, and the places of those that came into it. Says how many were taken, and why no more.
     /// A `roaming` record that does not fit any more is left for another partition.
     pub(crate) fn append(
         &self,
-        record: &Record<'_>,
-        now: Timestamp,
-        shared: &Shared,
-        lease: &mut Lease,
+        records: &[Record<'_>],
+        intake: &mut Intake<'_>,
         roaming: bool,
-        then: impl FnOnce(&Arc<Fate>, u32),
-    ) -> Result<(), NotTaken> {
-        let bytes = record_bytes_max(record);
+        mut then: impl FnMut(&Arc<Fate>, u32, u32),
+    ) -> (usize, Result<(), NotTaken>) {
         let mut inner = self.inner.lock();
+        let mut taken = 0;
+        while taken < records.len() {
+            let batch = match self.open_batch(&mut inner, &records[taken], intake, roaming) {
+                Ok(batch) => batch,
+                Err(why) => return (taken, Err(why)),
+            };
+            let first = batch.builder.count() as u32;
+            let (came, full) = batch.fill(&records[taken..], self.limit(intake.shared), intake);
+            if came > 0 {
+                then(&batch.fate, first, came);
+                taken += came as usize;
+            }
+            if let Err(why) = full {
+                return (taken, Err(why));
+            }
+        }
+        (taken, Ok(()))
+    }
+
+    /// The batch that takes this record next; a full one is sealed.
+    fn open_batch<'i>(
+        &self,
+        inner: &'i mut Inner,
+        record: &Record<'_>,
+        intake: &mut Intake<'_>,
+        roaming: bool,
+    ) -> Result<&'i mut Gathered, NotTaken> {
+        let shared = intake.shared;
         if let Some(end) = &inner.end {
             return Err(NotTaken::Never(end.clone()));
         }
-        let limit = self.limit(shared);
+        let (bytes, limit) = (record_bytes_max(record), self.limit(shared));
         if inner.open.as_ref().is_some_and(|open| open.is_full(bytes, limit)) {
             let full = inner.open.take();
             inner.sealed.extend(full);
-            self.list(&mut inner, shared);
+            self.list(inner, shared);
             if roaming {
                 return Err(NotTaken::Elsewhere);
             }
         }
         if inner.open.is_none() {
-            self.check_size(record, now, bytes, limit, shared).map_err(NotTaken::Never)?;
-            let room = reserve(shared, lease, (HEADER_BYTES + bytes) as u64)?;
+            self.check_size(record, intake.now, bytes, limit, shared).map_err(NotTaken::Never)?;
+            let room = intake.reserve((HEADER_BYTES + bytes) as u64)?;
             inner.open = Some(Gathered::begin(shared, self.partition, room));
-            self.list(&mut inner, shared);
+            self.list(inner, shared);
         }
-        let open = inner.open.as_mut().expect("there is one now");
-        open.make_room(bytes, shared, lease)?;
-        let index = open.builder.count() as u32;
-        let headers = record.headers.iter().map(|(key, value)| RecordHeader::new(key, *value));
-        open.builder.push(record.timestamp.unwrap_or(now), record.key, record.value, headers);
-        then(&open.fate, index);
-        Ok(())
+        Ok(inner.open.as_mut().expect("there is one now"))
     }
 
     fn limit(&self, shared: &Shared) -> usize {
@@ -196,23 +216,58 @@ impl Gathered {
         self.builder.size() + bytes > limit || self.builder.count() as u32 >= BATCH_RECORDS_MAX
     }
 
-    fn make_room(
+    /// Takes the first record, which fits, and those behind it until the batch is full. Says how many,
+    /// and why no more when there was no room in the buffer for the next.
+    fn fill(
         &mut self,
-        bytes: usize,
-        shared: &Shared,
-        lease: &mut Lease,
-    ) -> Result<(), NotTaken> {
+        records: &[Record<'_>],
+        limit: usize,
+        intake: &mut Intake<'_>,
+    ) -> (u32, Result<(), NotTaken>) {
+        let mut taken = 0;
+        for record in records {
+            let bytes = record_bytes_max(record);
+            if taken > 0 && self.is_full(bytes, limit) {
+                break;
+            }
+            if let Err(why) = self.make_room(bytes, intake) {
+                return (taken, Err(why));
+            }
+            let headers = record.headers.iter().map(|(key, value)| RecordHeader::new(key, *value));
+            let timestamp = record.timestamp.unwrap_or(intake.now);
+            self.builder.push(timestamp, record.key, record.value, headers);
+            taken += 1;
+        }
+        (taken, Ok(()))
+    }
+
+    #[inline]
+    fn make_room(&mut self, bytes: usize, intake: &mut Intake<'_>) -> Result<(), NotTaken> {
         let size = (self.builder.size() + bytes) as u64;
         if size > self.reserved {
-            self.reserved += reserve(shared, lease, size - self.reserved)?;
+            self.reserved += intake.reserve(size - self.reserved)?;
         }
         Ok(())
     }
 }
 
-fn reserve(shared: &Shared, lease: &mut Lease, bytes: u64) -> Result<u64, NotTaken> {
-    let room = lease.keep(bytes).or_else(|| shared.budget.try_take(bytes));
-    room.ok_or(NotTaken::Full(bytes))
+/// What one call brings along.
+pub(crate) struct Intake<'s> {
+    pub(crate) shared: &'s Shared,
+    pub(crate) now: Timestamp,
+    /// Room that was waited for.
+    pub(crate) lease: Lease,
+}
+
+impl<'s> Intake<'s> {
+    pub(crate) fn new(shared: &'s Shared, lease: Lease) -> Self {
+        Self { shared, now: shared.clock.now(), lease }
+    }
+
+    fn reserve(&mut self, bytes: u64) -> Result<u64, NotTaken> {
+        let room = self.lease.keep(bytes).or_else(|| self.shared.budget.try_take(bytes));
+        room.ok_or(NotTaken::Full(bytes))
+    }
 }
 
 /// At least what the record takes in a batch.

@@ -3,10 +3,11 @@
 //!
 //! Read in this order: [`config`] (what can be chosen), [`record`] and [`producer`] (what to call),
 //! [`delivery`] (what comes back), [`error`] (how it says no), [`metrics`]. Inside: `gather` (records
-//! into batches) and `budget` (how many), `machine` (what is sent when, and what answers mean; pure),
+//! into batches), `budget` (how many) and `buffers` (in what), `machine` (what is sent when, and what answers mean; pure),
 //! `driver` (which carries that out) and `payload` (a batch on its way).
 
 mod budget;
+mod buffers;
 pub mod config;
 pub mod delivery;
 mod driver;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_model::Moment;
-use ottla_record::{BatchBuilder, BatchOptions, renumber};
+use ottla_record::{BatchBuilder, BatchOptions, Compression, renumber};
 
 use crate::delivery::Fate;
 use crate::error::ProducerError;
@@ -62,7 +62,7 @@ impl Payload {
             }
             Form::Gathered(builder) => {
                 let mut builder = std::mem::take(builder);
-                let bytes = builder.finish(&options(stamp, shared));
+                let bytes = finished(&mut builder, stamp, shared);
                 shared.keep_builder(builder);
                 bytes
             }
@@ -78,6 +78,18 @@ impl Payload {
     pub(crate) fn decide(self, result: Result<Ack, ProducerError>, shared: &Shared) {
         shared.budget.give_back(self.reserved);
         self.fate.decide(result);
+    }
+}
+
+/// The batch without a copy, unless it would keep a buffer that is mostly empty.
+fn finished(builder: &mut BatchBuilder, stamp: Stamp, shared: &Shared) -> Bytes {
+    let options = options(stamp, shared);
+    let fills_its_buffer = 2 * builder.size() >= builder.room();
+    match options.compression {
+        Compression::None if fills_its_buffer => {
+            shared.buffers.lend(builder.finish_uncopied(&options))
+        }
+        _ => builder.finish(&options),
     }
 }
 

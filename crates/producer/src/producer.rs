@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ottla_client::Client;
-use ottla_model::{Timestamp, TopicName};
+use ottla_model::TopicName;
 use ottla_record::partitioner::partition_for_key;
 use tokio::sync::oneshot;
 
@@ -13,7 +13,7 @@ use crate::config::ProducerBuilder;
 use crate::delivery::{Delivery, Fate};
 use crate::driver::Driver;
 use crate::error::ProducerError;
-use crate::gather::NotTaken;
+use crate::gather::{Intake, NotTaken};
 use crate::machine::Machine;
 use crate::metrics::ProducerMetrics;
 use crate::record::Record;
@@ -131,10 +131,24 @@ impl TopicProducer {
     ///
     /// Cancel-safe: a call that is dropped before it returned has not taken the record.
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, ProducerError> {
-        let mut delivery = None;
-        self.take(&record, |fate, index| delivery = Some(Delivery::new(fate.clone(), index)))
-            .await?;
-        Ok(delivery.expect("a record that was taken has a delivery"))
+        let shared = &self.handle.shared;
+        if shared.give_way.load(Ordering::Relaxed) {
+            shared.give_way.store(false, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+        let mut intake = Intake::new(shared, Lease::default());
+        loop {
+            match self.take(&record, &mut intake) {
+                Ok(delivery) => return Ok(delivery),
+                Err(NotTaken::Never(error)) => return Err(error),
+                Err(NotTaken::Elsewhere) => {}
+                Err(NotTaken::Full(bytes)) => {
+                    shared.counters.waits_for_room.fetch_add(1, Ordering::Relaxed);
+                    let lease = shared.budget.clone().take(bytes).await?;
+                    intake = Intake::new(shared, lease);
+                }
+            }
+        }
     }
 
     /// Takes the record if there is room for it now.
@@ -143,13 +157,8 @@ impl TopicProducer {
     /// [`ProducerError::BufferFull`] when there is not.
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, ProducerError> {
         let shared = &self.handle.shared;
-        let mut lease = Lease::default();
-        let mut delivery = None;
-        let taken = self.append(&record, shared.clock.now(), &mut lease, |fate, index| {
-            delivery = Some(Delivery::new(fate.clone(), index));
-        });
-        match taken {
-            Ok(()) => Ok(delivery.expect("a record that was taken has a delivery")),
+        match self.take(&record, &mut Intake::new(shared, Lease::default())) {
+            Ok(delivery) => Ok(delivery),
             Err(NotTaken::Never(error)) => Err(error),
             Err(NotTaken::Full(_) | NotTaken::Elsewhere) => {
                 Err(ProducerError::BufferFull { size_max: shared.budget.total() })
@@ -161,7 +170,7 @@ impl TopicProducer {
     /// order of the iterator; those without key and partition stay side by side.
     ///
     /// A call that is dropped before it returned has taken what it drew from the iterator, except
-    /// for the last record drawn.
+    /// for the last few records drawn.
     pub fn send_many<'r, I>(&self, records: I) -> SendMany<'_, 'r, I::IntoIter>
     where
         I: IntoIterator<Item = Record<'r>>,
@@ -173,55 +182,57 @@ impl TopicProducer {
         &self.handle.shared
     }
 
-    async fn take(
-        &self,
-        record: &Record<'_>,
-        mut then: impl FnMut(&Arc<Fate>, u32),
-    ) -> Result<(), ProducerError> {
-        let shared = &self.handle.shared;
-        if shared.give_way.load(Ordering::Relaxed) {
-            shared.give_way.store(false, Ordering::Relaxed);
-            tokio::task::yield_now().await;
-        }
-        let mut lease = Lease::default();
-        loop {
-            match self.append(record, shared.clock.now(), &mut lease, &mut then) {
-                Ok(()) => return Ok(()),
-                Err(NotTaken::Never(error)) => return Err(error),
-                Err(NotTaken::Elsewhere) => {}
-                Err(NotTaken::Full(bytes)) => {
-                    shared.counters.waits_for_room.fetch_add(1, Ordering::Relaxed);
-                    lease = shared.budget.clone().take(bytes).await?;
-                }
-            }
-        }
+    fn take(&self, record: &Record<'_>, intake: &mut Intake<'_>) -> Result<Delivery, NotTaken> {
+        let mut delivery = None;
+        let then = |fate: &Arc<Fate>, index, _| delivery = Some(Delivery::new(fate.clone(), index));
+        let (_, full) = self.append(std::slice::from_ref(record), intake, then);
+        full?;
+        Ok(delivery.expect("a record that was taken has a delivery"))
     }
 
+    /// Takes records, in order, as many as it can; says how many, and why no more. `then` learns of
+    /// every run of them that lies side by side in a batch: which batch, the first place, how many.
     pub(crate) fn append(
         &self,
-        record: &Record<'_>,
-        now: Timestamp,
-        lease: &mut Lease,
-        mut then: impl FnMut(&Arc<Fate>, u32),
-    ) -> Result<(), NotTaken> {
-        let shared = &self.handle.shared;
+        records: &[Record<'_>],
+        intake: &mut Intake<'_>,
+        mut then: impl FnMut(&Arc<Fate>, u32, u32),
+    ) -> (usize, Result<(), NotTaken>) {
         let partitions = self.topic.partitions.read();
-        let count = partitions.len();
-        let (index, roaming) = match (record.partition, record.key) {
-            (Some(partition), _) => (partition.0 as usize, false),
-            (None, Some(key)) => (partition_for_key(key, count as u32).0 as usize, false),
-            (None, None) => (self.roaming_at(count), count > 1),
-        };
-        let Some(gathering) = partitions.get(index) else {
-            return Err(NotTaken::Never(self.unknown_partition(index, count)));
-        };
-        let taken = gathering.append(record, now, shared, lease, roaming, &mut then);
-        if !matches!(taken, Err(NotTaken::Elsewhere)) {
-            return taken;
+        let (mut taken, mut moved) = (0, false);
+        while taken < records.len() {
+            let rest = &records[taken..];
+            let (index, roaming) = self.destination(&rest[0], partitions.len());
+            let Some(gathering) = partitions.get(index) else {
+                let error = self.unknown_partition(index, partitions.len());
+                return (taken, Err(NotTaken::Never(error)));
+            };
+            // What found one partition full settles in the next, lest it seal them all.
+            let (run, roaming) = match std::mem::take(&mut moved) {
+                true => (&rest[..1], false),
+                false => (&rest[..run_length(rest)], roaming),
+            };
+            let (count, full) = gathering.append(run, intake, roaming, &mut then);
+            taken += count;
+            match full {
+                Ok(()) => {}
+                Err(NotTaken::Elsewhere) => {
+                    self.topic.roaming_at.fetch_add(1, Ordering::Relaxed);
+                    moved = true;
+                }
+                Err(why) => return (taken, Err(why)),
+            }
         }
-        self.topic.roaming_at.fetch_add(1, Ordering::Relaxed);
-        let next = &partitions[self.roaming_at(count)];
-        next.append(record, now, shared, lease, false, then)
+        (taken, Ok(()))
+    }
+
+    /// The partition's index, and whether another would do as well.
+    fn destination(&self, record: &Record<'_>, partitions: usize) -> (usize, bool) {
+        match (record.partition, record.key) {
+            (Some(partition), _) => (partition.0 as usize, false),
+            (None, Some(key)) => (partition_for_key(key, partitions as u32).0 as usize, false),
+            (None, None) => (self.roaming_at(partitions), partitions > 1),
+        }
     }
 
     /// The partition that records without a key go to for now: the next one when a batch is full.
@@ -237,4 +248,16 @@ impl TopicProducer {
             partitions: count as u32,
         }
     }
+}
+
+/// How many records from the first on certainly go the same way. Keys are looked at one by one.
+fn run_length(records: &[Record<'_>]) -> usize {
+    let first = &records[0];
+    if first.partition.is_none() && first.key.is_some() {
+        return 1;
+    }
+    let alike = |record: &&Record<'_>| {
+        record.partition == first.partition && (first.partition.is_some() || record.key.is_none())
+    };
+    records.iter().take_while(alike).count()
 }

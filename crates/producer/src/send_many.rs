@@ -11,9 +11,15 @@ use std::task::{Context, Poll, ready};
 use crate::budget::Lease;
 use crate::delivery::ManyDelivery;
 use crate::error::ProducerError;
-use crate::gather::NotTaken;
+use crate::gather::{Intake, NotTaken};
 use crate::producer::TopicProducer;
 use crate::record::Record;
+
+/// Most records drawn ahead of being taken.
+const DRAWN_MAX: usize = 64;
+
+/// Nor more bytes of values than these, and one record: they are copied under a lock.
+const DRAWN_BYTES_MAX: usize = 64 * 1024;
 
 type Waiting = Pin<Box<dyn Future<Output = Result<Lease, ProducerError>> + Send>>;
 
@@ -22,17 +28,19 @@ type Waiting = Pin<Box<dyn Future<Output = Result<Lease, ProducerError>> + Send>
 pub struct SendMany<'t, 'r, I> {
     topic: &'t TopicProducer,
     records: I,
-    /// Drawn from the iterator and not taken yet.
-    drawn: Option<Record<'r>>,
+    /// Drawn from the iterator; those before `next` were taken.
+    drawn: Vec<Record<'r>>,
+    next: usize,
     delivery: Option<ManyDelivery>,
     /// For room in the buffer.
     waiting: Option<Waiting>,
 }
 
-impl<'t, I> SendMany<'t, '_, I> {
+impl<'t, I: Iterator> SendMany<'t, '_, I> {
     pub(crate) fn new(topic: &'t TopicProducer, records: I) -> Self {
         let delivery = Some(ManyDelivery::new());
-        Self { topic, records, drawn: None, delivery, waiting: None }
+        let drawn = Vec::with_capacity(records.size_hint().0.min(DRAWN_MAX));
+        Self { topic, records, drawn, next: 0, delivery, waiting: None }
     }
 
     fn give_way(&self, context: &Context<'_>) -> bool {
@@ -61,32 +69,49 @@ impl<'t, I> SendMany<'t, '_, I> {
     }
 }
 
+impl<'r, I: Iterator<Item = Record<'r>>> SendMany<'_, 'r, I> {
+    /// Draws some records when those that were drawn are taken; whether there are any. A few, so that
+    /// they are taken under one lock, and never under that lock, since the iterator is not ours.
+    fn draw(&mut self) -> bool {
+        if self.next == self.drawn.len() {
+            self.drawn.clear();
+            self.next = 0;
+            let mut bytes = 0;
+            while self.drawn.len() < DRAWN_MAX && bytes < DRAWN_BYTES_MAX {
+                let Some(record) = self.records.next() else { break };
+                bytes += record.value.map_or(0, <[u8]>::len);
+                self.drawn.push(record);
+            }
+        }
+        self.next < self.drawn.len()
+    }
+}
+
 impl<'r, I: Iterator<Item = Record<'r>>> Future for SendMany<'_, 'r, I> {
     type Output = Result<ManyDelivery, ProducerError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let now = this.topic.shared().clock.now();
-        loop {
-            let mut lease = ready!(this.poll_room(context))?;
-            let Some(record) = this.drawn.take().or_else(|| this.records.next()) else {
-                return Poll::Ready(Ok(this.delivery.take().unwrap_or_else(ManyDelivery::new)));
-            };
+        let lease = ready!(this.poll_room(context))?;
+        let mut intake = Intake::new(this.topic.shared(), lease);
+        while this.draw() {
             let delivery = this.delivery.get_or_insert_with(ManyDelivery::new);
-            let then = |fate: &_, index| delivery.add(fate, index);
-            match this.topic.append(&record, now, &mut lease, then) {
-                Ok(()) => {}
+            let then = |fate: &_, first, records| delivery.add(fate, first, records);
+            let (taken, full) = this.topic.append(&this.drawn[this.next..], &mut intake, then);
+            this.next += taken;
+            match full {
+                Ok(()) | Err(NotTaken::Elsewhere) => {}
                 Err(NotTaken::Never(error)) => return Poll::Ready(Err(error)),
-                Err(NotTaken::Elsewhere) => this.drawn = Some(record),
                 Err(NotTaken::Full(bytes)) => {
-                    this.drawn = Some(record);
                     this.wait_for(bytes);
+                    intake.lease = ready!(this.poll_room(context))?;
                 }
             }
             if this.give_way(context) {
                 return Poll::Pending;
             }
         }
+        Poll::Ready(Ok(this.delivery.take().unwrap_or_else(ManyDelivery::new)))
     }
 }
 

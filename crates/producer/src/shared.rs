@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, oneshot};
 
 use crate::budget::Budget;
+use crate::buffers::{BUFFER_BYTES_MIN, Buffers};
 use crate::config::ProducerConfig;
 use crate::error::ProducerError;
 use crate::gather::Gathering;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     /// In boxes, in which they go on into a batch: a builder itself has some KiB to move.
     #[allow(clippy::vec_box)]
     builders: Mutex<Vec<Box<BatchBuilder>>>,
+    pub(crate) buffers: Arc<Buffers>,
     attention: Mutex<Vec<LineId>>,
     /// Nothing once the driver has ended.
     commands: Mutex<Option<Vec<Command>>>,
@@ -97,15 +99,22 @@ impl Shared {
             wake: Notify::new(),
             give_way: AtomicBool::new(false),
             builders: Mutex::default(),
+            buffers: Arc::default(),
             attention: Mutex::default(),
             commands: Mutex::new(Some(Vec::new())),
             topics: Mutex::default(),
         }
     }
 
-    /// An empty builder, used before if possible: its memory is warm.
+    /// An empty builder, with memory that was used before if possible: it is warm.
     pub(crate) fn builder(&self) -> Box<BatchBuilder> {
-        self.builders.lock().pop().unwrap_or_default()
+        let mut builder = self.builders.lock().pop().unwrap_or_default();
+        if builder.room() < BUFFER_BYTES_MIN
+            && let Some(buffer) = self.buffers.take()
+        {
+            builder.use_buffer(buffer);
+        }
+        builder
     }
 
     pub(crate) fn keep_builder(&self, builder: Box<BatchBuilder>) {

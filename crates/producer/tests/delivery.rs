@@ -267,7 +267,11 @@ async fn a_broker_that_starts_again_has_every_record_once() {
     let first_life = life(&client).await;
     assert_eq!(life(&client).await, first_life, "one life has one name");
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        // Every life is connected to, and takes something.
+        let before = producer.metrics().records_delivered;
+        while producer.metrics().records_delivered < before + 100 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         server.shutdown().await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
         server = ottla_server::Server::start(config()).await.unwrap();

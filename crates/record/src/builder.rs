@@ -53,6 +53,26 @@ impl Default for BatchOptions {
     }
 }
 
+/// A finished batch at the beginning of the buffer in which it was made.
+#[derive(Debug)]
+pub struct FilledBuffer {
+    buffer: Vec<u8>,
+    size: usize,
+}
+
+impl FilledBuffer {
+    /// The buffer, for [`BatchBuilder::use_buffer`].
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+}
+
+impl AsRef<[u8]> for FilledBuffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.size]
+    }
+}
+
 /// Collects records into the bytes of one batch, and starts anew after each. The encoding of a
 /// record is final when it is pushed; only compression and the header are left to `finish`.
 #[derive(Debug)]
@@ -174,10 +194,32 @@ impl BatchBuilder {
         bytes
     }
 
+    #[inline]
     fn reserve(&mut self, end: usize) {
         if end > self.buffer.len() {
-            let room = end.max(self.buffer.len() * 2).max(1024);
-            self.buffer.resize(room, 0);
+            self.grow(end);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, end: usize) {
+        let room = end.max(self.buffer.len() * 2).max(1024);
+        self.buffer.resize(room, 0);
+    }
+
+    /// How large a batch may become without another buffer.
+    pub fn room(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Makes the batches in this buffer from now on, whatever is in it, if it is the larger one.
+    ///
+    /// # Panics
+    /// When there are records already.
+    pub fn use_buffer(&mut self, buffer: Vec<u8>) {
+        assert!(self.is_empty(), "a buffer is changed between two batches");
+        if buffer.len() > self.buffer.len() {
+            self.buffer = buffer;
         }
     }
 
@@ -214,6 +256,20 @@ impl BatchBuilder {
         };
         self.clear();
         bytes
+    }
+
+    /// The batch in the buffer in which it was made, uncompressed and uncopied, and an empty builder
+    /// without that buffer.
+    ///
+    /// # Panics
+    /// When there are records to compress, or none at all: no broker takes such a batch.
+    pub fn finish_uncopied(&mut self, options: &BatchOptions) -> FilledBuffer {
+        assert!(self.count > 0, "a batch has at least one record");
+        assert_eq!(options.compression, Compression::None, "compression makes another buffer");
+        let size = self.sealed(options).len();
+        let buffer = std::mem::take(&mut self.buffer);
+        self.clear();
+        FilledBuffer { buffer, size }
     }
 
     fn sealed(&mut self, options: &BatchOptions) -> &[u8] {
@@ -265,18 +321,22 @@ fn seal(batch: &mut [u8], header: &BatchHeader) {
     batch[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
 }
 
+#[inline]
 fn length(bytes: usize) -> i32 {
     i32::try_from(bytes).expect("a batch stays under 2 GiB")
 }
 
+#[inline]
 fn sized_bytes(bytes: usize) -> usize {
     varint_bytes(length(bytes)) + bytes
 }
 
+#[inline]
 fn nullable_bytes(field: Option<&[u8]>) -> usize {
     field.map_or(1, |bytes| sized_bytes(bytes.len()))
 }
 
+#[inline]
 fn put_nullable(out: &mut [u8], at: usize, field: Option<&[u8]>) -> usize {
     let Some(bytes) = field else {
         return at + put_varint(&mut out[at..], -1);
@@ -285,4 +345,31 @@ fn put_nullable(out: &mut [u8], at: usize, field: Option<&[u8]>) -> usize {
     let end = start + bytes.len();
     out[start..end].copy_from_slice(bytes);
     end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_the_same_without_the_copy() {
+        let options = BatchOptions { base_sequence: Sequence(7), ..BatchOptions::default() };
+        let mut builder = BatchBuilder::new();
+        let fill = |builder: &mut BatchBuilder, records: i64| {
+            for number in 0..records {
+                let value = number.to_be_bytes();
+                builder.push(Timestamp(number), None, Some(&value), std::iter::empty());
+            }
+        };
+        for records in [300, 2, 500] {
+            fill(&mut builder, records);
+            let copied = builder.finish(&options);
+            fill(&mut builder, records);
+            let filled = builder.finish_uncopied(&options);
+            assert_eq!(filled.as_ref(), &*copied);
+            assert_eq!(builder.room(), 0, "the buffer has gone with the batch");
+            builder.use_buffer(filled.into_buffer());
+            assert!(builder.room() >= copied.len(), "and is used again, whatever is in it");
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub mod walk;
 
 pub use attributes::{Attributes, TimestampType};
 pub use batches::Batches;
-pub use builder::{BatchBuilder, BatchOptions};
+pub use builder::{BatchBuilder, BatchOptions, FilledBuffer};
 pub use compression::{Compression, Scratch};
 pub use crc::crc32c;
 pub use error::{BatchError, RecordFault};

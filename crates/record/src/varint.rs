@@ -10,25 +10,30 @@ pub const VARINT_BYTES_MAX: usize = 5;
 pub const VARLONG_BYTES_MAX: usize = 10;
 
 /// How many bytes `value` takes as a zigzag varint.
+#[inline]
 pub const fn varint_bytes(value: i32) -> usize {
     unsigned_bytes(zigzag32(value) as u64)
 }
 
 /// How many bytes `value` takes as a zigzag varlong.
+#[inline]
 pub const fn varlong_bytes(value: i64) -> usize {
     unsigned_bytes(zigzag64(value))
 }
 
+#[inline]
 const fn unsigned_bytes(value: u64) -> usize {
     // ceil(bits / 7) without a division; one bit at least, so that 0 takes a byte.
     let bits = 64 - (value | 1).leading_zeros() as usize;
     (bits * 9 + 64) / 64
 }
 
+#[inline]
 pub(crate) const fn zigzag32(value: i32) -> u32 {
     ((value << 1) ^ (value >> 31)) as u32
 }
 
+#[inline]
 pub(crate) const fn zigzag64(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
@@ -37,6 +42,7 @@ pub(crate) const fn zigzag64(value: i64) -> u64 {
 ///
 /// # Panics
 /// When `out` is too short for it.
+#[inline]
 pub fn put_varint(out: &mut [u8], value: i32) -> usize {
     put_unsigned(out, u64::from(zigzag32(value)))
 }
@@ -45,6 +51,7 @@ pub fn put_varint(out: &mut [u8], value: i32) -> usize {
 ///
 /// # Panics
 /// When `out` is too short for it.
+#[inline]
 pub fn put_varlong(out: &mut [u8], value: i64) -> usize {
     put_unsigned(out, zigzag64(value))
 }
