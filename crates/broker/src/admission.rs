@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use ottla_log::{LogDirectory, Room};
 use ottla_model::ByteCount;
+use ottla_runtime::Clock;
+use ottla_runtime::metrics::Histogram;
 use tokio::sync::Notify;
 
 use crate::error::ProduceError;
@@ -46,14 +48,23 @@ pub(crate) struct Gate {
     returned: Arc<Notify>,
     wait_max: Duration,
     reserve: ByteCount,
+    clock: Clock,
+    waits: Histogram,
 }
 
 impl Gate {
-    pub(crate) fn new(log: &LogDirectory, wait_max: Duration, reserve: ByteCount) -> Self {
+    /// `waits` is told how long those waited who had to.
+    pub(crate) fn new(
+        log: &LogDirectory,
+        wait_max: Duration,
+        reserve: ByteCount,
+        clock: Clock,
+        waits: Histogram,
+    ) -> Self {
         let returned = Arc::new(Notify::new());
         let waiters = Arc::clone(&returned);
         log.on_room(Box::new(move || waiters.notify_waiters()));
-        Self { admitted: Arc::default(), returned, wait_max, reserve }
+        Self { admitted: Arc::default(), returned, wait_max, reserve, clock, waits }
     }
 
     /// Bytes that were granted and have not reached the log.
@@ -69,7 +80,9 @@ impl Gate {
         if let Some(admission) = self.try_admit(log, bytes)? {
             return Ok(admission);
         }
+        let begun = self.clock.moment();
         let waited = tokio::time::timeout(self.wait_max, self.wait(log, bytes)).await;
+        self.waits.observe(self.clock.moment().since(begun).as_secs_f64());
         waited.unwrap_or(Err(ProduceError::Overloaded { bytes: ByteCount(bytes) }))
     }
 

@@ -15,6 +15,7 @@ use ottla_runtime::{Clock, Metrics, Shutdown, Tasks, Thread, spawn_thread};
 use tokio::sync::watch;
 
 use crate::admission::{Admission, Gate};
+use crate::busiest::{Busiest, Looks};
 use crate::cold::ColdReads;
 use crate::config::BrokerConfig;
 use crate::error::{Explains as _, FetchError, LookupError, ProduceError};
@@ -43,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) producer_ids: ProducerIds,
     gate: Gate,
     cold: ColdReads,
+    looks: Looks,
     /// Requested when the broker takes nothing new.
     draining: Shutdown,
     offline: ArcSwapOption<String>,
@@ -87,7 +89,14 @@ impl Broker {
         reconciler.begin(first);
         let cold_waiting = around.metrics.cold_waiting.clone();
         let broker = Self(Arc::new(Inner {
-            gate: Gate::new(&log, config.admit_wait_max, config.room_reserve),
+            gate: Gate::new(
+                &log,
+                config.admit_wait_max,
+                config.room_reserve,
+                clock,
+                around.metrics.room_wait.clone(),
+            ),
+            looks: Looks::default(),
             cold: ColdReads::start(config.cold_read_threads, &around.panics, cold_waiting)?,
             producer_ids: ProducerIds::default(),
             draining: Shutdown::new(),
@@ -260,6 +269,11 @@ impl Broker {
     /// When the data directory is offline, or the broker is shutting down.
     pub fn health(&self) -> Result<(), String> {
         self.0.check_serving().map_err(|error| error.to_string())
+    }
+
+    /// The partitions that most went through since somebody looked last; see [`Busiest`].
+    pub fn busiest(&self) -> Busiest {
+        self.0.looks.look(&self.0.table, self.0.around.clock.moment())
     }
 
     /// What is wrong with the partitions that lost records; they serve what is left.

@@ -7,11 +7,12 @@
 //! Read in this order: [`request`] and [`describe`] (what may be asked), [`error`], [`broker`] and
 //! [`admin`] (the facade), [`produce`], [`admission`]; then what is behind: `partition`, `table`,
 //! `reconciler` (from metadata to partitions), [`storage`] (the log's threads), `cold` (reads of
-//! files), `housekeeping`, `producer_ids`, [`metrics`], `translate`.
+//! files), `housekeeping`, `producer_ids`, [`metrics`], `busiest`, `translate`.
 
 pub mod admin;
 pub mod admission;
 pub mod broker;
+mod busiest;
 mod cold;
 pub mod config;
 pub mod describe;
@@ -29,6 +30,7 @@ mod translate;
 
 pub use admission::Admission;
 pub use broker::{Broker, BrokerParts};
+pub use busiest::{Busiest, PartitionRates};
 pub use config::BrokerConfig;
 pub use describe::{
     AlterTopicConfig, BrokerDescription, ClusterDescription, ConfigEntry, CreateTopic,

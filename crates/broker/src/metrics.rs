@@ -26,6 +26,11 @@ pub(crate) struct BrokerMetrics {
     pub(crate) partitions: Gauge,
     pub(crate) partitions_offline: Gauge,
     pub(crate) retention_deleted: Counter,
+    /// From the wish for room to its grant, where it had to be waited for.
+    pub(crate) room_wait: Histogram,
+    pub(crate) ack: Histogram,
+    pub(crate) fetch_tail: Histogram,
+    pub(crate) fetch_cold: Histogram,
 }
 
 /// Why a batch was refused: the error's code.
@@ -64,6 +69,26 @@ impl BrokerMetrics {
                 .gauge("partitions_offline", "Partitions at this broker that cannot serve"),
             retention_deleted: metrics
                 .counter("retention_deleted_bytes", "Bytes deleted because of retention"),
+            room_wait: metrics.histogram(
+                "produce_room_wait_seconds",
+                "How long batches waited for room, those that had to wait",
+                STAGE_SECONDS.to_vec(),
+            ),
+            ack: metrics.histogram(
+                "produce_ack_seconds",
+                "From appending a batch to its acknowledgement: the wait for a round, and the round",
+                STAGE_SECONDS.to_vec(),
+            ),
+            fetch_tail: metrics.histogram(
+                "fetch_tail_seconds",
+                "How long reads took that memory answered",
+                STAGE_SECONDS.to_vec(),
+            ),
+            fetch_cold: metrics.histogram(
+                "fetch_cold_seconds",
+                "How long reads took that needed a file, their wait for a thread included",
+                STAGE_SECONDS.to_vec(),
+            ),
         }
     }
 
@@ -169,10 +194,10 @@ const GAUGES: &[Figure] = &[
     ("disk_free_bytes", "Free bytes of the data disk when last asked", |m| m.free_bytes),
 ];
 
-/// The bounds of a histogram of journal rounds, in seconds: from the fastest disk to a stalled one.
-const ROUND_SECONDS: [f64; 14] = [
-    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003_2, 0.006_4, 0.012_8, 0.025_6,
-    0.051_2, 0.102_4, 0.5, 2.0,
+/// The bounds of a histogram of a stage, in seconds: from memory, over the fastest disk, to a stalled one.
+const STAGE_SECONDS: [f64; 16] = [
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003_2, 0.006_4,
+    0.012_8, 0.025_6, 0.051_2, 0.102_4, 0.5, 2.0,
 ];
 
 /// The bounds of a histogram of journal rounds, in bytes: one block to a round of one largest batch.
@@ -192,32 +217,52 @@ const ROUND_BYTES: [f64; 13] = [
     16_777_216.0,
 ];
 
-/// How journal rounds went, seen from the thread that writes them.
+/// How the storage threads' units of work went, seen from the threads that do them.
 #[derive(Clone, Debug)]
-pub struct RoundMetrics {
+pub struct LaneMetrics {
     seconds: Histogram,
     bytes: Histogram,
+    straight: Histogram,
+    fill: Histogram,
 }
 
-impl RoundMetrics {
+impl LaneMetrics {
     /// Registers the histograms.
     pub fn register(metrics: &Metrics) -> Self {
         Self {
             seconds: metrics.histogram(
                 "journal_round_seconds",
                 "How long a journal round took to gather, write and make durable",
-                ROUND_SECONDS.to_vec(),
+                STAGE_SECONDS.to_vec(),
             ),
             bytes: metrics.histogram(
                 "journal_round_size_bytes",
                 "How large a journal round was",
                 ROUND_BYTES.to_vec(),
             ),
+            straight: metrics.histogram(
+                "straight_seconds",
+                "How long a write past the journal took",
+                STAGE_SECONDS.to_vec(),
+            ),
+            fill: metrics.histogram(
+                "fill_seconds",
+                "How long a unit of work in the background took: a fill, a checkpoint",
+                STAGE_SECONDS.to_vec(),
+            ),
         }
     }
 
-    pub(crate) fn observe(&self, took: Duration, bytes: u64) {
+    pub(crate) fn observe_round(&self, took: Duration, bytes: u64) {
         self.seconds.observe(took.as_secs_f64());
         self.bytes.observe(bytes as f64);
+    }
+
+    pub(crate) fn observe_straight(&self, took: Duration) {
+        self.straight.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn observe_fill(&self, took: Duration) {
+        self.fill.observe(took.as_secs_f64());
     }
 }

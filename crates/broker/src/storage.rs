@@ -19,7 +19,7 @@ use ottla_runtime::panics::Panics;
 use ottla_runtime::{Clock, Thread, spawn_thread};
 use parking_lot::{Mutex, RwLock};
 
-use crate::metrics::RoundMetrics;
+use crate::metrics::LaneMetrics;
 
 /// How long an idle lane sleeps before it looks whether it should end.
 const LANE_WAIT_MAX: Duration = Duration::from_millis(100);
@@ -46,7 +46,7 @@ struct Shared {
     stop: AtomicBool,
     offline: Mutex<Option<String>>,
     listeners: RwLock<Vec<Arc<dyn StorageListener>>>,
-    rounds: RoundMetrics,
+    lanes: LaneMetrics,
 }
 
 impl StorageThreads {
@@ -60,7 +60,7 @@ impl StorageThreads {
         clock: Clock,
         panics: Panics,
         straight: usize,
-        rounds: RoundMetrics,
+        lanes: LaneMetrics,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             log,
@@ -69,7 +69,7 @@ impl StorageThreads {
             stop: AtomicBool::new(false),
             offline: Mutex::new(None),
             listeners: RwLock::new(Vec::new()),
-            rounds,
+            lanes,
         });
         let mut storage = Self { shared, threads: Vec::new() };
         storage.spawn("ottla-journal", Lane::Journal)?;
@@ -120,13 +120,13 @@ impl Drop for StorageThreads {
 
 impl Shared {
     fn run(&self, lane: Lane) {
-        let mut rounds = RoundObserver::of(self, lane);
+        let mut observer = LaneObserver::of(self, lane);
         while !self.stop.load(Ordering::Acquire) {
-            rounds.begin();
+            observer.begin();
             let step = self.panics.guard("storage lane", || self.log.step(lane, self.clock.now()));
             match step {
                 Some(step) => {
-                    rounds.end();
+                    observer.end(&step);
                     self.handle_step(lane, &step);
                 }
                 None => self.go_offline(&format!("its {lane:?} lane panicked")),
@@ -161,35 +161,42 @@ impl Shared {
     }
 }
 
-/// Observes the rounds of the journal lane from outside: what was written between begin and end of a
-/// step is its round. The other lanes write none.
-struct RoundObserver<'a> {
+/// Observes a lane from outside: how long the steps took in which it worked. What was written to the
+/// journal between begin and end of a step of its lane is the step's round.
+struct LaneObserver<'a> {
     shared: &'a Shared,
-    is_journal: bool,
+    lane: Lane,
     begun: Moment,
     written: u64,
 }
 
-impl<'a> RoundObserver<'a> {
+impl<'a> LaneObserver<'a> {
     fn of(shared: &'a Shared, lane: Lane) -> Self {
         let written = shared.log.round_bytes();
-        Self { shared, is_journal: lane == Lane::Journal, begun: Moment::START, written }
+        Self { shared, lane, begun: Moment::START, written }
     }
 
     fn begin(&mut self) {
-        if self.is_journal {
-            self.begun = self.shared.clock.moment();
+        self.begun = self.shared.clock.moment();
+    }
+
+    fn end(&mut self, step: &Step) {
+        if !step.worked {
+            return;
+        }
+        let took = self.shared.clock.moment().since(self.begun);
+        match self.lane {
+            Lane::Journal => self.end_round(took),
+            Lane::Straight => self.shared.lanes.observe_straight(took),
+            Lane::Background => self.shared.lanes.observe_fill(took),
         }
     }
 
-    fn end(&mut self) {
-        if self.is_journal {
-            let written = self.shared.log.round_bytes();
-            if written > self.written {
-                let took = self.shared.clock.moment().since(self.begun);
-                self.shared.rounds.observe(took, written - self.written);
-                self.written = written;
-            }
+    fn end_round(&mut self, took: Duration) {
+        let written = self.shared.log.round_bytes();
+        if written > self.written {
+            self.shared.lanes.observe_round(took, written - self.written);
+            self.written = written;
         }
     }
 }

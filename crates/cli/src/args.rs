@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bench, cluster, completions, config, consume, doctor, produce, serve, topic,
+    bench, cluster, completions, config, consume, doctor, produce, serve, top, topic,
 };
 use crate::output::Format;
 
@@ -51,6 +51,8 @@ pub enum Command {
     Config(config::Config),
     /// Measure a broker under an open-loop load, beside the limits of the machine
     Bench(bench::Bench),
+    /// Watch what a running broker does, redrawn every second
+    Top(top::Top),
     /// Check a data directory offline and say what is wrong with it
     Doctor(doctor::Doctor),
     /// Print the completions of a shell

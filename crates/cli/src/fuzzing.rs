@@ -21,6 +21,7 @@ pub fn arguments(words: impl IntoIterator<Item = OsString>) -> Result<(), String
         Command::Cluster(_)
         | Command::Config(_)
         | Command::Bench(_)
+        | Command::Top(_)
         | Command::Doctor(_)
         | Command::Completions(_) => Ok(()),
     };

@@ -9,6 +9,7 @@ pub mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod output;
+mod scrape;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Cluster(cluster) => on_runtime(commands::cluster::run(cluster, context)),
         Command::Config(config) => commands::config::run(config, context),
         Command::Bench(bench) => on_runtime(commands::bench::run(bench, context)),
+        Command::Top(top) => on_runtime(commands::top::run(top, context)),
         Command::Doctor(doctor) => commands::doctor::run(doctor, context),
         Command::Completions(completions) => commands::completions::run(completions),
     }

@@ -17,6 +17,7 @@ const INDEX: &str = concat!(
     "/health/live   200 while the process answers\n",
     "/health/ready  200 while it serves, else 503 and why\n",
     "/metrics       metrics for Prometheus\n",
+    "/partitions/busiest  the partitions that most goes through, for `ottla top`\n",
 );
 
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl Pages {
             "/" => page(StatusCode::OK, TEXT, INDEX),
             "/health/live" => page(StatusCode::OK, TEXT, "live\n"),
             "/health/ready" => self.ready(),
+            "/partitions/busiest" => page(StatusCode::OK, TEXT, self.busiest()),
             "/metrics" => page(StatusCode::OK, OPEN_METRICS, self.metrics.render()),
             _ => page(StatusCode::NOT_FOUND, TEXT, format!("there is no {path} here\n\n{INDEX}")),
         }
@@ -54,6 +56,20 @@ impl Pages {
 }
 
 impl Pages {
+    /// One line a partition, in columns; the first look has no span of time yet, and so no lines.
+    fn busiest(&self) -> String {
+        let busiest = self.broker.busiest();
+        let head = format!(
+            "# over {:.3} s: topic partition produce_records/s produce_bytes/s fetch_bytes/s\n",
+            busiest.over.as_secs_f64()
+        );
+        let lines = busiest.partitions.iter().map(|p| {
+            let rates = (p.produce_records, p.produce_bytes, p.fetch_bytes);
+            format!("{} {} {:.1} {:.0} {:.0}\n", p.topic, p.partition, rates.0, rates.1, rates.2)
+        });
+        std::iter::once(head).chain(lines).collect()
+    }
+
     /// A damaged partition is no reason to send the clients of all others away.
     fn ready_but(&self) -> String {
         let damaged = self.broker.damaged();

@@ -4,7 +4,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use ottla_broker::metrics::RoundMetrics;
+use ottla_broker::metrics::LaneMetrics;
 use ottla_broker::{Broker, BrokerConfig, BrokerParts, StorageListener, StorageThreads};
 use ottla_controller::ControlSettings;
 use ottla_controller::{Controller, ControllerConfig, ControllerHandle, LocalMetadataLog};
@@ -104,7 +104,7 @@ fn host_name() -> String {
 pub(crate) fn start_storage(ground: &Ground) -> Result<StorageThreads, StartError> {
     let (log, clock) = (ground.log.clone(), ground.clock);
     let panics = ground.tasks.panics().clone();
-    let rounds = RoundMetrics::register(&ground.metrics);
+    let rounds = LaneMetrics::register(&ground.metrics);
     StorageThreads::start(log, clock, panics, STRAIGHT_THREADS, rounds)
         .map_err(StartError::system("start the storage threads"))
 }

@@ -24,6 +24,24 @@ async fn the_http_door_tells_health_metrics_and_what_it_is() {
 }
 
 #[tokio::test]
+async fn the_busiest_partitions_are_those_that_something_went_through() {
+    let server = testing::start().await;
+    let http = server.http_address().unwrap();
+    common::create(server.broker(), "flights", 3, &[]).await;
+    common::produce(server.broker(), "flights", 0, common::numbered(0, 4)).await.unwrap();
+    let lines = |answer: String| answer.lines().filter(|l| l.starts_with("flights")).count();
+    assert_eq!(lines(get(http, "/partitions/busiest").await), 0, "the first look has no span");
+    common::produce(server.broker(), "flights", 2, common::numbered(0, 4)).await.unwrap();
+    assert_eq!(lines(get(http, "/partitions/busiest").await), 0, "too soon: the same answer");
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let answer = get(http, "/partitions/busiest").await;
+    assert!(answer.contains("flights 2 "), "{answer}");
+    assert_eq!(lines(answer), 1);
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(lines(get(http, "/partitions/busiest").await), 0, "nothing went through since");
+}
+
+#[tokio::test]
 async fn what_drains_is_not_ready() {
     let server = testing::start().await;
     assert!(server.broker().drain(Duration::from_secs(1)).await);

@@ -48,6 +48,7 @@ impl Partition {
             log_start: bounds.log_start,
         };
         self.around.metrics.count_out(fetched.bytes() as u64);
+        self.traffic.count_out(fetched.bytes() as u64);
         Ok(fetched)
     }
 
@@ -112,9 +113,19 @@ impl Partition {
     ) -> Result<Slice, FetchError> {
         let upto = bounds.high_watermark;
         let request = ReadRequest { from, upto, bytes_max, tail_only: true };
+        let (clock, metrics) = (&self.around.clock, &self.around.metrics);
+        let begun = clock.moment();
+        let took = || clock.moment().since(begun).as_secs_f64();
         let read = match self.stream.read(request) {
-            Ok(ReadOutcome::Slice(slice)) => return Ok(slice),
-            Ok(ReadOutcome::Cold) => self.read_cold(cold, request).await,
+            Ok(ReadOutcome::Slice(slice)) => {
+                metrics.fetch_tail.observe(took());
+                return Ok(slice);
+            }
+            Ok(ReadOutcome::Cold) => {
+                let read = self.read_cold(cold, request).await;
+                metrics.fetch_cold.observe(took());
+                read
+            }
             Err(error) => Err(error),
         };
         read.map_err(|error| self.read_error(error))

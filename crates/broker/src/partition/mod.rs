@@ -5,13 +5,14 @@
 //! record; the lock is never held while something waits.
 //!
 //! Read in this order: [`state`] (what the lock protects), [`produce`], [`fetch`], [`change`]
-//! (settings, leadership, deletion), [`rebuild`] (after a panic).
+//! (settings, leadership, deletion), [`rebuild`] (after a panic), [`traffic`] (what is counted).
 
 mod change;
 mod fetch;
 mod produce;
 mod rebuild;
 mod state;
+mod traffic;
 
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 
 pub(crate) use fetch::FetchContext;
 use state::{Completions, State};
+pub(crate) use traffic::{Passed, Traffic};
 
 use crate::error::LookupError;
 use crate::metrics::BrokerMetrics;
@@ -50,6 +52,7 @@ pub(crate) struct Partition {
     /// What recovery found wrong with the log: what is left can be read, and nothing else.
     damage: Option<Box<str>>,
     state: Mutex<State>,
+    traffic: Traffic,
     /// Told once per advance of the high watermark, and when the partition closes.
     advanced: Notify,
     /// Told when something of the log became durable, for who waits for more than an append.
@@ -68,11 +71,21 @@ impl Partition {
         let damage = stream.damage().map(String::into_boxed_str);
         let state = Mutex::new(State::new(config, &stream));
         let (advanced, settled) = (Notify::new(), Notify::new());
-        Self { topic, id, stream, around, damage, state, advanced, settled }
+        let traffic = Traffic::default();
+        Self { topic, id, stream, around, damage, state, traffic, advanced, settled }
     }
 
     pub(crate) fn id(&self) -> StreamId {
         self.id
+    }
+
+    pub(crate) fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// What went in and out.
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The offsets as clients may see them.
@@ -150,7 +163,7 @@ impl Partition {
         if completions.wake {
             self.advanced.notify_waiters();
         }
-        let answered = completions.answer();
+        let answered = completions.answer(&self.around);
         self.around.metrics.acks_waiting.dec_by(answered);
     }
 

@@ -1,7 +1,7 @@
 //! A batch on its way in: checked outside of the lock, appended under it.
 
 use bytes::Bytes;
-use ottla_model::{Acks, ByteCount};
+use ottla_model::{Acks, ByteCount, Moment};
 use ottla_partition::Appended;
 use ottla_record::{BatchError, CheckedBatch, validate};
 
@@ -41,11 +41,13 @@ impl Partition {
                 return ProduceAck::answered(Err(self.lookup_error(closed).into()));
             }
             let appended = state.replica.append(stream, batch, acks, now, moment);
-            self.acknowledgement(state, appended)
+            self.acknowledgement(state, appended, moment)
         });
         let ack = appended.unwrap_or_else(|| ProduceAck::answered(self.lost()));
         if !matches!(ack.ready(), Some(Err(_))) {
-            self.around.metrics.count_in(bytes, u64::try_from(records).unwrap_or_default());
+            let records = u64::try_from(records).unwrap_or_default();
+            self.around.metrics.count_in(bytes, records);
+            self.traffic.count_in(bytes, records);
         }
         ack
     }
@@ -54,11 +56,12 @@ impl Partition {
         &self,
         state: &mut State,
         appended: Result<Appended, ottla_partition::AppendError>,
+        since: Moment,
     ) -> ProduceAck {
         match appended {
             Ok(Appended::Waiting(ticket)) => {
                 self.around.metrics.acks_waiting.inc();
-                ProduceAck::waiting(state.waiting.push(ticket))
+                ProduceAck::waiting(state.waiting.push(ticket, since))
             }
             Ok(Appended::Answered(produced)) => ProduceAck::answered(at_once(produced)),
             Err(error) => ProduceAck::answered(Err(translate::append_error(error))),

@@ -9,10 +9,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use ottla_log::Stream;
+use ottla_model::Moment;
 use ottla_partition::{Effect, Produced as Appended, Replica, ReplicaConfig, Ticket};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::Surroundings;
 use crate::error::ProduceError;
 use crate::request::Produced;
 use crate::translate;
@@ -39,12 +41,18 @@ pub(super) struct State {
 /// Producers that wait, by ticket. Answers come nearly in order, so that the front is nearly always
 /// the one that is looked for.
 #[derive(Default)]
-pub(super) struct Waiting(VecDeque<(Ticket, Option<oneshot::Sender<Answer>>)>);
+pub(super) struct Waiting(VecDeque<(Ticket, Option<Waiter>)>);
+
+/// One producer that waits, and since when.
+pub(super) struct Waiter {
+    sender: oneshot::Sender<Answer>,
+    since: Moment,
+}
 
 /// Answers that are due, to be given outside of the lock.
 #[derive(Default)]
 pub(super) struct Completions {
-    answers: SmallVec<[(oneshot::Sender<Answer>, Answer); 8]>,
+    answers: SmallVec<[(Waiter, Answer); 8]>,
     /// Whether parked fetches are to be woken.
     pub(super) wake: bool,
 }
@@ -73,7 +81,7 @@ impl State {
 
     fn answer(&mut self, ticket: Ticket, answer: Answer, completions: &mut Completions) {
         match self.waiting.take(ticket) {
-            Some(sender) => completions.answers.push((sender, answer)),
+            Some(waiter) => completions.answers.push((waiter, answer)),
             None => assert!(self.closed.is_some(), "every ticket waits until it is answered, once"),
         }
     }
@@ -84,40 +92,44 @@ impl Waiting {
         self.0.len()
     }
 
-    pub(super) fn push(&mut self, ticket: Ticket) -> oneshot::Receiver<Answer> {
+    pub(super) fn push(&mut self, ticket: Ticket, since: Moment) -> oneshot::Receiver<Answer> {
         let (sender, receiver) = oneshot::channel();
         assert!(self.0.back().is_none_or(|(last, _)| *last < ticket), "tickets rise");
-        self.0.push_back((ticket, Some(sender)));
+        self.0.push_back((ticket, Some(Waiter { sender, since })));
         receiver
     }
 
-    fn take(&mut self, ticket: Ticket) -> Option<oneshot::Sender<Answer>> {
+    fn take(&mut self, ticket: Ticket) -> Option<Waiter> {
         let index = self.0.binary_search_by_key(&ticket, |(other, _)| *other).ok()?;
-        let sender = self.0[index].1.take();
-        while self.0.front().is_some_and(|(_, sender)| sender.is_none()) {
+        let waiter = self.0[index].1.take();
+        while self.0.front().is_some_and(|(_, waiter)| waiter.is_none()) {
             self.0.pop_front();
         }
-        sender
+        waiter
     }
 
-    fn take_all(&mut self) -> impl Iterator<Item = oneshot::Sender<Answer>> {
-        std::mem::take(&mut self.0).into_iter().filter_map(|(_, sender)| sender)
+    fn take_all(&mut self) -> impl Iterator<Item = Waiter> {
+        std::mem::take(&mut self.0).into_iter().filter_map(|(_, waiter)| waiter)
     }
 }
 
 impl Completions {
     /// Answers everybody who waits with the same error, and wakes every fetch.
     pub(super) fn refuse_all(&mut self, waiting: &mut Waiting, error: &ProduceError) {
-        self.answers.extend(waiting.take_all().map(|sender| (sender, Err(error.clone()))));
+        self.answers.extend(waiting.take_all().map(|waiter| (waiter, Err(error.clone()))));
         self.wake = true;
     }
 
-    /// How many were answered.
-    pub(super) fn answer(self) -> i64 {
+    /// Answers; how many waited.
+    pub(super) fn answer(self, around: &Surroundings) -> i64 {
         let count = i64::try_from(self.answers.len()).expect("a vector is shorter");
-        for (sender, answer) in self.answers {
-            // Who does not wait any more does not want it.
-            let _ = sender.send(answer);
+        if count > 0 {
+            let now = around.clock.moment();
+            for (waiter, answer) in self.answers {
+                around.metrics.ack.observe(now.since(waiter.since).as_secs_f64());
+                // Who does not wait any more does not want it.
+                let _ = waiter.sender.send(answer);
+            }
         }
         count
     }

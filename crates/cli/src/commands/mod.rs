@@ -10,4 +10,5 @@ pub mod environment;
 pub mod produce;
 pub mod serve;
 pub mod time;
+pub mod top;
 pub mod topic;

@@ -32,6 +32,8 @@ pub(super) struct Loaded {
     pub(super) machine_cpu: f64,
     /// Seconds of CPU that this process spent.
     pub(super) own_cpu: f64,
+    /// How often a record had to wait for room in a producer's buffer.
+    pub(super) waits_for_room: u64,
 }
 
 /// Sends for the wanted time with every producer, and waits for every acknowledgement.
@@ -65,6 +67,8 @@ pub(super) async fn run(
     }
     let seconds = begun.elapsed().as_secs_f64();
     let spent = Cpu::now();
+    let waits = producers.iter().map(|producer| producer.metrics().waits_for_room);
+    let waits_for_room = waits.sum();
     for producer in producers {
         producer.close().await?;
     }
@@ -76,6 +80,7 @@ pub(super) async fn run(
         latency,
         machine_cpu: spent.machine - cpu.machine,
         own_cpu: spent.own - cpu.own,
+        waits_for_room,
     })
 }
 

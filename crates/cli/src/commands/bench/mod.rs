@@ -3,6 +3,7 @@
 //! A load generator that waits for answers before it sends more leaves out exactly the moments that users suffer from
 //! (coordinated omission). With `--rate` this one sends when a record is *due*, and counts latency from then.
 
+mod bound;
 mod limits;
 mod load;
 mod machine;
@@ -19,9 +20,11 @@ use ottla_model::ByteCount;
 
 use crate::args::Context;
 use crate::failure::Failure;
+use crate::scrape::Scrape;
 
 use super::produce::CompressionWanted;
 
+use self::bound::Looks;
 use self::report::{Report, Run};
 
 /// The arguments of `ottla bench`.
@@ -67,6 +70,9 @@ pub struct Bench {
     /// Where the raw disk is measured: a directory on the broker's disk
     #[arg(long, default_value = ".", value_name = "DIR")]
     disk_dir: PathBuf,
+    /// The HTTP address of the broker: its metrics tell which stage bounds a run
+    #[arg(long, default_value = "127.0.0.1:9096", value_name = "ADDRESS")]
+    http: String,
     /// Measure the core matrix instead of one run
     #[arg(long)]
     matrix: bool,
@@ -161,12 +167,22 @@ async fn load_and_read(
     topic: &str,
     case: Case,
 ) -> Result<Run, Failure> {
+    // A broker without metrics is measured all the same; only what bounds it stays unknown.
+    let look = async || Scrape::take(&bench.http).await.ok();
+    let before = look().await;
     let produced = load::run(bench, &context.bootstrap, topic, case).await?;
-    let consumed = match bench.no_consume {
-        true => None,
-        false => Some(reading::run(&context.bootstrap, topic, produced.records).await?),
-    };
-    Ok(Run { case: report::case_of(case, bench), produced, consumed })
+    let between = look().await;
+    let looks = Looks { before, after: between.clone() };
+    let mut bounds =
+        vec![("produce", bound::of_producing(&produced, &looks, bench.rate.is_some()))];
+    let mut consumed = None;
+    if !bench.no_consume {
+        let read = reading::run(&context.bootstrap, topic, produced.records).await?;
+        let looks = Looks { before: between, after: look().await };
+        bounds.push(("read", bound::of_reading(&read, &looks)));
+        consumed = Some(read);
+    }
+    Ok(Run { case: report::case_of(case, bench), produced, consumed, bounds })
 }
 
 async fn remove(admin: &Admin, topic: &str) -> Result<(), Failure> {

@@ -15,6 +15,8 @@ pub(super) struct ReadBack {
     pub(super) seconds: f64,
     /// Seconds of CPU that the whole machine spent.
     pub(super) machine_cpu: f64,
+    /// Seconds of CPU that this process spent.
+    pub(super) own_cpu: f64,
 }
 
 /// Reads `records` records of a topic from its start.
@@ -29,5 +31,7 @@ pub(super) async fn run(bootstrap: &str, topic: &str, records: u64) -> Result<Re
         read += consumer.next_batch().await?.len() as u64;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(ReadBack { records: read, seconds, machine_cpu: Cpu::now().machine - cpu.machine })
+    let spent = Cpu::now();
+    let (machine_cpu, own_cpu) = (spent.machine - cpu.machine, spent.own - cpu.own);
+    Ok(ReadBack { records: read, seconds, machine_cpu, own_cpu })
 }

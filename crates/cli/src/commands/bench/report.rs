@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::output::{self, Format, grouped};
 
+use super::bound::Bound;
 use super::limits::Limits;
 use super::load::Loaded;
 use super::reading::ReadBack;
@@ -22,6 +23,8 @@ pub(super) struct Run {
     pub(super) case: Value,
     pub(super) produced: Loaded,
     pub(super) consumed: Option<ReadBack>,
+    /// What bounds each direction.
+    pub(super) bounds: Vec<(&'static str, Bound)>,
 }
 
 /// The settings of a run, stated with its result.
@@ -46,8 +49,27 @@ impl Report {
     /// Prints it.
     pub(super) fn print(&self, format: Format) -> Result<(), Failure> {
         output::print(format, &self.json(), || self.table())?;
+        if format == Format::Table {
+            self.print_bounds()?;
+        }
         if let (Format::Table, Some(limits)) = (format, &self.limits) {
             output::line(&limits.sentence())?;
+        }
+        Ok(())
+    }
+
+    /// Which run is meant is said where there are several.
+    fn print_bounds(&self) -> Result<(), Failure> {
+        for run in &self.runs {
+            if self.runs.len() > 1 {
+                let case = &run.case;
+                let (size, partitions) = (ByteCount(run.record_bytes()), &case["partitions"]);
+                let durability = case["durability"].as_str().unwrap_or_default();
+                output::line(&format!("{size}, {partitions} partitions, {durability}:"))?;
+            }
+            for (direction, bound) in &run.bounds {
+                output::line(&bound.sentence(direction))?;
+            }
         }
         Ok(())
     }
@@ -98,6 +120,8 @@ impl Run {
                 "machine_cpu_seconds": c.machine_cpu,
             })
         });
+        let bounds = self.bounds.iter().map(|(name, bound)| ((*name).to_owned(), bound.json()));
+        let bounds: serde_json::Map<String, Value> = bounds.collect();
         json!({
             "case": self.case,
             "produced": {
@@ -108,6 +132,7 @@ impl Run {
                 "machine_cpu_seconds": p.machine_cpu, "client_cpu_seconds": p.own_cpu,
             },
             "consumed": consumed,
+            "bounds": bounds,
         })
     }
 
