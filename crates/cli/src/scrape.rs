@@ -163,9 +163,11 @@ mod tests {
         assert_eq!(after.grown(&before, "r_total"), 4.0);
         let spread = after.spread(&before, "x");
         assert_eq!((spread.count, spread.mean()), (100.0, Some(0.005)));
-        assert_eq!(spread.quantile(0.5), Some(0.001));
-        assert_eq!(spread.quantile(0.99), Some(0.01));
-        assert_eq!(spread.quantile(1.0), Some(0.01), "beyond the last bound nothing is known");
+        let micros = |part| spread.quantile(part).map(|seconds| (seconds * 1e6).round());
+        assert_eq!(micros(0.25), Some(500.0));
+        assert_eq!(micros(0.5), Some(1_000.0));
+        assert_eq!(micros(0.99), Some(10_000.0));
+        assert_eq!(micros(1.0), Some(10_000.0), "beyond the last bound nothing is known");
         assert_eq!(Spread::default().quantile(0.5), None);
     }
 }

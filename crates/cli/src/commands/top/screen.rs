@@ -155,6 +155,28 @@ mod tests {
         now.at = before.at + std::time::Duration::from_secs(2);
         let busiest = "# topic partition records bytes bytes\nflights 7 5000.4 5242880 0\n";
         let view = View::between(&before, &now, busiest, 10);
-        expect_test::expect![[""]].assert_eq(&text(&view, "127.0.0.1:9096"));
+        expect_test::expect![[r#"
+            broker at 127.0.0.1:9096: 2 topics, 16 partitions (0 offline), 3 connections; over 2.0 s
+            in          10,000 records/s      10 MiB/s         40 batches/s  0 refused/s  4 waiting for their acknowledgement
+            out              0 answers/s         0 B/s          0 from memory/s  0 from files/s  0 parked  0 wait for files
+            fill         0 B/s  0 forced/s
+
+            STAGE                 per second     mean ms      p50 ms      p99 ms    busy
+            room wait                      0           -           -           -     0 %
+            acknowledge                   40       2.000       1.600       3.168     8 %
+            queue                         40       1.000           -           -     4 %
+            journal round                 20       1.000           -           -     2 %
+            straight write                 0           -           -           -     0 %
+            fill                           0           -           -           -     0 %
+            fetch, memory                  0           -           -           -     0 %
+            fetch, files                   0           -           -           -     0 %
+
+            BUDGET
+            unfilled                  32 MiB of    64 MiB ##########..........  50 %
+            tail cache                 1 MiB
+
+            BUSIEST PARTITION                         records in/s      bytes in/s     bytes out/s
+            flights-7                                        5,000           5 MiB             0 B
+        "#]].assert_eq(&text(&view, "127.0.0.1:9096"));
     }
 }

@@ -17,12 +17,13 @@ pub(crate) const STAGES: [(&str, &str); 7] = [
 ];
 
 /// What grows and shrinks under a limit; the limit's name has `_max` behind it, where there is one.
-const BUDGETS: [(&str, &str); 6] = [
+const BUDGETS: [(&str, &str); 7] = [
     ("unfilled", "ottla_unfilled_bytes"),
     ("tail cache", "ottla_tail_cache_bytes"),
     ("journal", "ottla_journal_bytes"),
     ("journal, needed", "ottla_journal_live_bytes"),
     ("admitted", "ottla_produce_admitted_bytes"),
+    ("gRPC requests", "ottla_grpc_request_bytes"),
     ("disk, free", "ottla_disk_free_bytes"),
 ];
 
@@ -153,8 +154,7 @@ fn stages(before: &Scrape, now: &Scrape) -> Vec<Stage> {
         let per_second = stages[1].per_second;
         let busy = waited / 1000.0 * per_second;
         let mean_ms = Some(waited);
-        let queue =
-            Stage { name: "  of it queue", per_second, mean_ms, p50_ms: None, p99_ms: None, busy };
+        let queue = Stage { name: "queue", per_second, mean_ms, p50_ms: None, p99_ms: None, busy };
         stages.insert(2, queue);
     }
     stages
