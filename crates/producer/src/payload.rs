@@ -1,4 +1,5 @@
-//! A batch on its way: first as a builder, then, from its first sending on, as bytes.
+//! A batch on its way: first as a builder, then, from its first sending on, as bytes. One that is to be
+//! compressed is made to bytes before it gets its numbers, and not here.
 
 use std::sync::Arc;
 
@@ -26,6 +27,8 @@ pub(crate) struct Payload {
 #[derive(Debug)]
 enum Form {
     Gathered(Box<BatchBuilder>),
+    /// Somebody is compressing it, or has lost it.
+    Away,
     Encoded(Bytes, Stamp),
 }
 
@@ -48,8 +51,25 @@ impl Payload {
     pub(crate) fn bytes(&self) -> u64 {
         match &self.form {
             Form::Gathered(builder) => builder.size() as u64,
+            Form::Away => self.reserved,
             Form::Encoded(bytes, _) => bytes.len() as u64,
         }
+    }
+
+    /// Lends the records to whoever compresses them, until [`Payload::packed`].
+    pub(crate) fn unpacked(&mut self) -> Option<Box<BatchBuilder>> {
+        match std::mem::replace(&mut self.form, Form::Away) {
+            Form::Gathered(builder) => Some(builder),
+            form @ (Form::Away | Form::Encoded(..)) => {
+                self.form = form;
+                None
+            }
+        }
+    }
+
+    /// The records came back as a batch without numbers.
+    pub(crate) fn packed(&mut self, bytes: Bytes, shared: &Shared) {
+        self.keep(bytes, Stamp::NONE, shared);
     }
 
     /// The batch with these numbers. What compression saved is given back to the budget.
@@ -60,6 +80,7 @@ impl Payload {
                 let copy = renumber(bytes, stamp.producer, stamp.epoch, stamp.sequence);
                 copy.expect("a batch that was built here is one")
             }
+            Form::Away => unreachable!("a batch is sent when its records have come back"),
             Form::Gathered(builder) => {
                 let mut builder = std::mem::take(builder);
                 let bytes = finished(&mut builder, stamp, shared);
@@ -67,11 +88,15 @@ impl Payload {
                 bytes
             }
         };
+        self.keep(bytes.clone(), stamp, shared);
+        bytes
+    }
+
+    fn keep(&mut self, bytes: Bytes, stamp: Stamp, shared: &Shared) {
         let saved = self.reserved.saturating_sub(bytes.len() as u64);
         self.reserved -= saved;
         shared.budget.give_back(saved);
-        self.form = Form::Encoded(bytes.clone(), stamp);
-        bytes
+        self.form = Form::Encoded(bytes, stamp);
     }
 
     /// Tells all who wait, and gives the room back.
@@ -79,6 +104,13 @@ impl Payload {
         shared.budget.give_back(self.reserved);
         self.fate.decide(result);
     }
+}
+
+/// The batch, compressed, with no numbers yet. Takes its time.
+pub(crate) fn compressed(mut builder: Box<BatchBuilder>, shared: &Shared) -> Bytes {
+    let bytes = builder.finish(&options(Stamp::NONE, shared));
+    shared.keep_builder(builder);
+    bytes
 }
 
 /// The batch without a copy, unless it would keep a buffer that is mostly empty.

@@ -156,6 +156,46 @@ async fn cut_connections_and_lost_answers_neither_duplicate_nor_reorder() {
     }
 }
 
+/// I1, I2 when batches are compressed side by side, large ones and small ones in turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn compression_beside_the_sending_keeps_the_order() {
+    let server = ottla_server::testing::start().await;
+    let proxy = Proxy::start(server.grpc_address().unwrap()).await;
+    let direct = Client::connect(server.grpc()).await.unwrap();
+    topic(&direct, "packed", 2).await;
+    let client = Client::connect(proxy.address()).await.unwrap();
+    let producer = Producer::builder(&client)
+        .compression(Compression::Zstd)
+        .batch_bytes(ByteCount(32 * KIB))
+        .build()
+        .await
+        .unwrap();
+    let topic = producer.topic("packed").await.unwrap();
+    let mut sent = [Vec::new(), Vec::new()];
+    for burst in 0..60_usize {
+        // From one small record to several full batches.
+        for number in 0..[1, 3, 40, 400][burst % 4] {
+            let partition = burst / 4 % 2;
+            let value = format!("{burst:03}-{number:04} {}", "x".repeat(300));
+            let record = Record::new(&value).partition(PartitionId(partition as u32));
+            let _unwatched = topic.send(record).await.unwrap();
+            sent[partition].push(value);
+        }
+        match burst % 20 {
+            7 => proxy.cut(),
+            _ => tokio::time::sleep(Duration::from_millis(1)).await,
+        }
+    }
+    producer.flush().await.unwrap();
+    let metrics = producer.metrics();
+    let all = (sent[0].len() + sent[1].len()) as u64;
+    assert_eq!((metrics.records_delivered, metrics.records_failed), (all, 0), "{metrics:?}");
+    assert!(metrics.bytes_delivered < all * 150, "it was compressed: {metrics:?}");
+    assert_eq!(metrics.buffer_bytes, 0, "all room is given back");
+    let log = everything(&direct, "packed").await;
+    assert_eq!([&log[&0], &log[&1]], [&sent[0], &sent[1]]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_buffer_makes_callers_wait_and_loses_nobody() {
     let server = ottla_server::testing::start().await;

@@ -20,7 +20,8 @@ impl Clock {
     /// Wall-clock time; may jump either way.
     pub fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        Timestamp(seconds.saturating_mul(1000).saturating_add(i64::from(since.subsec_millis())))
     }
 
     /// Monotonic time; never goes back.

@@ -59,6 +59,28 @@ impl Tasks {
         tokio::spawn(self.guarded(name, task))
     }
 
+    /// Runs `work`, which takes its time, on a thread that is kept for such, and waits for it without
+    /// blocking. `None` when it panicked, or the runtime is shut down. Whoever calls sees to it that
+    /// there are only as many at a time as the machine has cores.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let result =
+            tokio::task::spawn_blocking(move || std::panic::catch_unwind(AssertUnwindSafe(work)));
+        match result.await.ok()? {
+            Ok(done) => Some(done),
+            Err(payload) => {
+                self.panics.caught(name, &*payload);
+                None
+            }
+        }
+    }
+
     fn guarded(
         &self,
         name: &'static str,

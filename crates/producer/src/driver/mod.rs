@@ -1,7 +1,8 @@
 //! The shell around the machine: it carries batches, connects, asks and waits, and decides nothing.
-//! [`outside`] is what it has others do, and hears from them.
+//! [`outside`] is what it has others do, and hears from them; [`packing`] is compression.
 
 mod outside;
+mod packing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use ottla_client::TopicRoute;
 use ottla_client::produce::ProduceBatch;
 use ottla_model::Moment;
+use ottla_runtime::Cores;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::ProducerError;
@@ -21,6 +23,7 @@ use crate::machine::{
 use crate::payload::Payload;
 use crate::shared::{Command, Shared, Topic};
 use outside::{Connection, Event};
+use packing::{Packet, Packing};
 
 /// Most events that are looked at before effects are carried out.
 const EVENTS_PER_TURN: usize = 64;
@@ -41,6 +44,9 @@ pub(crate) struct Driver {
     flushes: Vec<(BatchId, oneshot::Sender<()>)>,
     next_batch: u64,
     next_connection: u64,
+    packing: Packing,
+    /// How many batches are compressed at a time.
+    threads: usize,
     refresh_at: Moment,
     closing: bool,
 }
@@ -48,6 +54,8 @@ pub(crate) struct Driver {
 struct Line {
     gathering: Arc<Gathering>,
     topic: TopicKey,
+    /// What is being compressed, oldest first.
+    packets: VecDeque<Packet>,
 }
 
 impl Driver {
@@ -66,6 +74,8 @@ impl Driver {
             flushes: Vec::new(),
             next_batch: 0,
             next_connection: 0,
+            packing: Packing::default(),
+            threads: Cores::available(),
             closing: false,
         }
     }
@@ -146,7 +156,7 @@ impl Driver {
             let leader = route.leaders.get(gathering.partition.0 as usize).copied().flatten();
             let line = self.machine.add_line(key, leader);
             assert_eq!(line, gathering.line, "lines are numbered in order");
-            self.lines.push(Line { gathering, topic: key });
+            self.lines.push(Line { gathering, topic: key, packets: VecDeque::new() });
         }
     }
 
@@ -182,28 +192,41 @@ impl Driver {
 
     fn look_around(&mut self) {
         for line in self.shared.take_attention() {
-            let Some(Line { gathering, .. }) = self.lines.get(line.0 as usize) else { continue };
-            let (sealed, open_since) = gathering.look();
-            self.hand_over(line, sealed);
+            self.look_at(line);
+        }
+    }
+
+    fn look_at(&mut self, line: LineId) {
+        let Some(Line { gathering, .. }) = self.lines.get(line.0 as usize) else { return };
+        let (sealed, open_since) = gathering.look();
+        self.hand_over(line, sealed);
+        if self.lines[line.0 as usize].packets.is_empty() {
             let now = self.now();
             self.machine.handle_open(line, open_since, now);
         }
     }
 
     fn hand_over(&mut self, line: LineId, gathered: VecDeque<Gathered>) {
-        let now = self.now();
         for batch in gathered {
             let id = BatchId(self.next_batch);
             self.next_batch += 1;
             let payload = Payload::new(batch);
-            let records = payload.records();
-            count(&self.shared.counters.records_taken, records.into());
+            count(&self.shared.counters.records_taken, payload.records().into());
             let bytes = payload.bytes();
-            let born = payload.born();
             self.payloads.insert(id, payload);
-            let records = i32::try_from(records).expect("a batch is limited");
-            self.machine.add_batch(line, NewBatch { id, records, bytes, born }, now);
+            match self.packs(line, bytes) {
+                true => self.pack(line, id),
+                false => self.add_batch(line, id),
+            }
         }
+    }
+
+    fn add_batch(&mut self, line: LineId, id: BatchId) {
+        let now = self.now();
+        let payload = &self.payloads[&id];
+        let (bytes, born) = (payload.bytes(), payload.born());
+        let records = i32::try_from(payload.records()).expect("a batch is limited");
+        self.machine.add_batch(line, NewBatch { id, records, bytes, born }, now);
     }
 
     // What the machine wants.
@@ -236,7 +259,7 @@ impl Driver {
         batch: BatchId,
         stamp: Stamp,
     ) {
-        let Line { gathering, topic } = &self.lines[line.0 as usize];
+        let Line { gathering, topic, .. } = &self.lines[line.0 as usize];
         let payload = self.payloads.get_mut(&batch).expect("a batch lives until it is settled");
         let bytes = payload.encoded(stamp, &self.shared);
         // A connection that just ended has lost it, as the machine will hear.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ottla_client::produce::{ProduceAck, ProduceEvent, ProduceReceiver, ProduceSender};
 use ottla_client::{ClientError, TopicRoute};
 use ottla_model::{BrokerId, ProducerEpoch, ProducerId};
@@ -10,7 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::Driver;
 use crate::error::ProducerError;
-use crate::machine::{Ack, Answer, ConnectionId, Correlation, Ending, TopicKey, Window};
+use crate::machine::{
+    Ack, Answer, BatchId, ConnectionId, Correlation, Ending, LineId, TopicKey, Window,
+};
 
 /// A broker that is shutting down ends its streams with this.
 const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
@@ -29,6 +32,8 @@ pub(super) enum Event {
     Ended(ConnectionId, Ending),
     Routes(TopicKey, Result<Arc<TopicRoute>, ClientError>),
     ProducerId(Result<(ProducerId, ProducerEpoch), ClientError>),
+    /// A batch was compressed, or lost by a panic.
+    Packed(LineId, BatchId, Option<Bytes>),
 }
 
 type Opened = Result<(ProduceSender, ProduceReceiver), ClientError>;
@@ -54,6 +59,7 @@ impl Driver {
             Event::ProducerId(Ok((producer, epoch))) => {
                 self.machine.handle_producer_id(producer, epoch, now);
             }
+            Event::Packed(line, batch, packed) => self.packed(line, batch, packed),
             Event::ProducerId(Err(error)) => {
                 self.machine.handle_producer_id_failed(&error.to_string(), now);
             }
@@ -140,6 +146,7 @@ impl Driver {
         for gathering in topic.partitions.read().iter() {
             let gathered = gathering.end(why.clone());
             self.hand_over(gathering.line, gathered);
+            self.drop_packets(gathering.line, &why);
         }
         let now = self.now();
         self.machine.handle_topic_gone(key, &why, now);
