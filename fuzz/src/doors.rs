@@ -41,7 +41,7 @@ pub struct Doors {
 }
 
 /// Runs `input` against the broker of this thread.
-pub fn with_doors<F: Future<Output = ()>>(input: impl FnOnce(&Doors) -> F) {
+pub fn with_doors(input: impl AsyncFnOnce(&Doors)) {
     thread_local! {
         static DOORS: RefCell<Option<Doors>> = const { RefCell::new(None) };
     }

@@ -30,7 +30,7 @@ pub enum LookupError {
         nearest: Option<TopicName>,
     },
     /// The topic has no such partition.
-    #[error("topic {topic} has no partition {partition}; it has 0 to {}", partitions.saturating_sub(1))]
+    #[error("topic {topic} has no partition {partition}; {}", numbered(*.partitions))]
     UnknownPartition {
         /// The topic.
         topic: TopicRef,
@@ -322,6 +322,14 @@ const LATER: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Later, Fau
 const PASSING: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Later, Fault::Nobody);
 const MOVED: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::AfterRefresh, Fault::Nobody);
 const BROKEN: (Outcome, Retry, Fault) = (Outcome::DidNotHappen, Retry::Never, Fault::Cluster);
+
+/// Which partitions there are, in words.
+fn numbered(partitions: u32) -> String {
+    match partitions {
+        0 | 1 => "it has partition 0 only".to_owned(),
+        more => format!("it has 0 to {}", more - 1),
+    }
+}
 
 impl LookupError {
     const fn answers(&self) -> (Outcome, Retry, Fault) {

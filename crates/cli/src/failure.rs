@@ -1,6 +1,7 @@
 //! How a command fails: one sentence on standard error, and an exit code that means something.
 
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 use ottla_client::ClientError;
@@ -10,7 +11,7 @@ use ottla_producer::ProducerError;
 
 /// What was asked for did not happen, or not wholly.
 pub const FAILED: u8 = 1;
-/// The command line was wrong (clap's own code).
+/// The command line or the configuration was wrong (clap's own code).
 pub const USAGE: u8 = 2;
 /// A data directory is damaged.
 pub const DAMAGED: u8 = 3;
@@ -44,6 +45,19 @@ impl Failure {
     fn answered(error: &(impl Answers + fmt::Display)) -> Self {
         let code = if error.outcome() == Outcome::Unknown { UNKNOWN } else { FAILED };
         Self { message: error.to_string(), code }
+    }
+}
+
+/// Why something could not be read, and what that wants.
+pub(crate) fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "it is not there; look at the path".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "this user may not; change its mode or its owner".to_owned()
+        }
+        io::ErrorKind::IsADirectory => "it is a directory; name a file".to_owned(),
+        io::ErrorKind::InvalidData => format!("it is damaged or of another kind ({error})"),
+        _ => error.to_string(),
     }
 }
 

@@ -86,9 +86,9 @@ fn an_unknown_key_is_named_with_its_nearest() {
     check(
         &[&[("retention.mss", "1")], &[("retention", "1")], &[("colour", "blue")]],
         expect![[r#"
-            `retention.mss` is no setting of a topic; did you mean `retention.ms`?
-            `retention` is no setting of a topic; did you mean `retention.ms`?
-            `colour` is no setting of a topic; `ottla topic config --help` lists them
+            `retention.mss` is no setting of a topic (did you mean `retention.ms`?)
+            `retention` is no setting of a topic (did you mean `retention.ms`?)
+            `colour` is no setting of a topic
         "#]],
     );
 }

@@ -22,7 +22,7 @@ pub enum ProducerError {
         size_max: ByteCount,
     },
     /// The record names a partition that the topic does not have.
-    #[error("topic {topic} has partitions 0 to {}, not {partition}", .partitions - 1)]
+    #[error("topic {topic} has no partition {partition}, only {partitions} from 0 on")]
     UnknownPartition {
         /// The topic.
         topic: TopicName,

@@ -45,7 +45,7 @@ pub fn run(doctor: Doctor, context: Context) -> Result<ExitCode, Failure> {
     };
     if report.is_new() {
         return Err(Failure::new(format!(
-            "{} is no data directory of Ottla: it has no superblock",
+            "{} is no data directory of Ottla: it has no superblock; name the one of --data-dir",
             doctor.data_dir.display()
         )));
     }
@@ -58,12 +58,19 @@ pub fn run(doctor: Doctor, context: Context) -> Result<ExitCode, Failure> {
 
 fn look_at(directory: &Path) -> Result<FilesStorage, Failure> {
     if !directory.is_dir() {
-        return Err(Failure::new(format!("there is no directory {}", directory.display())));
+        let shown = directory.display();
+        let what = if directory.exists() { "is no directory" } else { "is not there" };
+        return Err(Failure::usage(format!("{shown} {what}; name the directory of --data-dir")));
     }
     FilesStorage::open_read_only(directory).map_err(|error| cannot(directory, &error))
 }
 
 fn cannot(directory: &Path, error: &StorageError) -> Failure {
+    if matches!(error, StorageError::Denied { .. }) {
+        let shown = directory.display();
+        let what = format!("this user may not look at {shown}; run it as the user of the broker");
+        return Failure::new(what);
+    }
     Failure::new(format!("cannot look at {}: {error}", directory.display()))
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn check(serve: &Serve) -> Result<(), Failure> {
 
 /// Serves until SIGINT or SIGTERM, then drains.
 pub fn run(serve: Serve) -> Result<ExitCode, Failure> {
-    log_to_stderr(serve.log_json);
+    log_to_stderr(serve.log_json)?;
     let config = configured(&serve)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -126,7 +126,7 @@ fn configured(serve: &Serve) -> Result<ServerConfig, Failure> {
         overrides.push((name.trim(), value.trim().to_owned()));
     }
     ServerConfig::load(serve.config.as_deref(), environment::ours()?, &overrides)
-        .map_err(|error| Failure::new(error.to_string()))
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn greet(server: &RunningServer, data_dir: &str) {
@@ -147,12 +147,20 @@ fn greet(server: &RunningServer, data_dir: &str) {
     }
 }
 
-fn log_to_stderr(json: bool) {
-    let filter = EnvFilter::try_from_env("OTTLA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn log_to_stderr(json: bool) -> Result<(), Failure> {
+    let filter = match std::env::var("OTTLA_LOG") {
+        Err(_) => EnvFilter::new("info"),
+        Ok(text) => EnvFilter::try_new(&text).map_err(|error| {
+            Failure::usage(format!(
+                "OTTLA_LOG={text} is no filter ({error}); write a level such as debug, or ottla_broker=debug,info"
+            ))
+        })?,
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     // A second subscriber in one process (a test) is no reason to stop.
     let _already_set = if json { builder.json().try_init() } else { builder.try_init() };
+    Ok(())
 }

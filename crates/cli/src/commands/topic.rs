@@ -128,7 +128,7 @@ pub async fn run(topic: Topic, context: Context) -> Result<ExitCode, Failure> {
             let count = topic.partitions;
             let sentence =
                 format!("{name} has {count} partitions; keys may go to others from now on");
-            output::say(format, &json!({"topic": name, "partitions": count}), &sentence)?;
+            output::say(format, &listing(&topic), &sentence)?;
         }
         Topic::Delete { name, yes } => delete(&admin, &name, yes, format).await?,
         Topic::DeleteRecords { name, partition, before } => {
@@ -336,7 +336,7 @@ async fn delete(admin: &Admin, name: &str, yes: bool, format: Format) -> Result<
         return Err(Failure::new(format!("{name} was not deleted")));
     }
     admin.delete_topic(name).await?;
-    output::say(format, &json!({"deleted": name}), &format!("{name} deleted"))
+    output::say(format, &json!({"name": name, "deleted": true}), &format!("{name} deleted"))
 }
 
 fn confirmed(name: &str) -> Result<bool, Failure> {
@@ -365,7 +365,7 @@ async fn offsets(
             Some(t) => admin.list_offset(name, p.partition, OffsetAt::Timestamp(t)).await?,
         };
         rows.push(json!({
-            "partition": p.partition, "first": p.log_start, "next": p.high_watermark,
+            "partition": p.partition, "log_start": p.log_start, "high_watermark": p.high_watermark,
             "at": found.map(|f| f.offset),
         }));
     }
@@ -376,7 +376,7 @@ async fn offsets(
                 serde_json::Value::Null => "-".to_owned(),
                 value => value.to_string(),
             };
-            table.add_row([cell("partition"), cell("first"), cell("next"), cell("at")]);
+            table.add_row(["partition", "log_start", "high_watermark", "at"].map(cell));
         }
         table
     })

@@ -136,9 +136,9 @@ impl Report {
         self.worst().is_none_or(|worst| worst < Severity::Damage)
     }
 
-    /// Whether the directory is one that was never used.
+    /// Whether the directory is one that was never used: nothing in it is a log's.
     pub fn is_new(&self) -> bool {
-        self.superblock.is_none() && self.findings.is_empty()
+        self.superblock.is_none() && self.streams.is_empty() && self.is_sound()
     }
 
     pub(super) fn find(&mut self, finding: Finding) {

@@ -37,8 +37,8 @@ pub enum ConfigError {
 
 fn suggestion(nearest: Option<&'static str>) -> String {
     match nearest {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => "; `ottla topic config --help` lists them".to_owned(),
+        Some(name) => format!(" (did you mean `{name}`?)"),
+        None => String::new(),
     }
 }
 

@@ -24,6 +24,31 @@ pub(super) fn text() -> String {
     text
 }
 
+/// One setting, for programs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingDescription {
+    /// Its full name, such as `log.tail_cache_bytes`.
+    pub name: String,
+    /// Its default, as it would be written.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: String,
+}
+
+/// Every setting.
+pub(super) fn settings() -> Vec<SettingDescription> {
+    let described = |chapter: Chapter| {
+        let section = chapter.name;
+        let dot = if section.is_empty() { "" } else { "." };
+        chapter.entries.into_iter().map(move |entry| SettingDescription {
+            name: format!("{section}{dot}{}", entry.name),
+            default: entry.default,
+            doc: entry.docs.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "),
+        })
+    };
+    ServerConfig::chapters().into_iter().flat_map(described).collect()
+}
+
 fn write_chapter(text: &mut String, chapter: &Chapter) {
     text.push('\n');
     write_docs(text, &chapter.docs);

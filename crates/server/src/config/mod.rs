@@ -16,6 +16,7 @@ use std::time::Duration;
 use ottla_model::ByteCount;
 
 pub use self::listen::{KafkaAddress, KafkaAddresses, ListenAddress};
+pub use self::manual::SettingDescription;
 
 use crate::error::StartError;
 
@@ -148,6 +149,11 @@ impl ServerConfig {
     /// Every setting with its default and what it does, as a valid configuration file.
     pub fn manual() -> String {
         manual::text()
+    }
+
+    /// The same for programs.
+    pub fn settings() -> Vec<SettingDescription> {
+        manual::settings()
     }
 
     fn apply(&mut self, given: &sources::Given) -> Result<(), String> {

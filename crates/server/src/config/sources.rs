@@ -1,5 +1,6 @@
 //! Where settings come from, and what to say of a name that nobody knows.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::ServerConfig;
@@ -25,7 +26,16 @@ pub(super) struct Given {
 
 /// The text of a file.
 pub(super) fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
+    let why = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => "it is not there; look at the path".to_owned(),
+        ErrorKind::PermissionDenied => "this user may not; change its mode or its owner".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory; name a file in it".to_owned(),
+        ErrorKind::InvalidData => {
+            "it is no text; write TOML, as `ottla config default` does".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {}", path.display(), why(e)))
 }
 
 /// The settings of a TOML file that is called `place`.

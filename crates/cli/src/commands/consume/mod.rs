@@ -86,11 +86,10 @@ pub async fn run(consume: Consume, context: Context) -> Result<ExitCode, Failure
 fn chosen(topic: &TopicDescription, wanted: &[u32]) -> Result<Vec<PartitionId>, Failure> {
     let count = topic.partitions.len();
     if let Some(bad) = wanted.iter().find(|p| **p as usize >= count) {
-        let last = count.saturating_sub(1);
-        return Err(Failure::usage(format!(
-            "{} has partitions 0 to {last}, not {bad}",
-            topic.name
-        )));
+        return Err(Failure::usage(match count {
+            0 | 1 => format!("{} has partition 0 only, no {bad}", topic.name),
+            more => format!("{} has partitions 0 to {}, no {bad}", topic.name, more - 1),
+        }));
     }
     let all = topic.partitions.iter().map(|p| p.partition);
     Ok(all.filter(|p| wanted.is_empty() || wanted.contains(&p.0)).collect())

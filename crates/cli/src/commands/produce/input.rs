@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, why};
 
 use super::fields::{Cutter, Key};
 
@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path) -> Result<Input, Failure> {
         return Ok(Input::piped(io::stdin()));
     }
     let name = path.display().to_string();
-    let cannot = |error: io::Error| Failure::new(format!("cannot read {name}: {error}"));
+    let cannot = |error: io::Error| Failure::new(format!("cannot read {name}: {}", why(&error)));
     let file = File::open(path).map_err(cannot)?;
     let size = file.metadata().map_err(cannot)?.len();
     let (reader, bytes) =
@@ -188,8 +188,8 @@ impl Reading {
                 other => break other,
             }
         };
-        let read =
-            read.map_err(|e| Failure::new(format!("cannot read {}: {e}", self.input.name)))?;
+        let read = read
+            .map_err(|e| Failure::new(format!("cannot read {}: {}", self.input.name, why(&e))))?;
         bytes.truncate(start + read);
         Ok(read)
     }

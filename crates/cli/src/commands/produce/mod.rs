@@ -173,7 +173,9 @@ pub async fn run(produce: Produce, context: Context) -> Result<ExitCode, Failure
     let sent = sending.everything(chunks).await;
     let closed = producer.close().await;
     let done = sending.finish();
-    report(&done, &produce.topic, context)?;
+    if done.records > 0 || sent.is_ok() {
+        report(&done, &produce.topic, context)?;
+    }
     sent?;
     closed?;
     Ok(ExitCode::SUCCESS)
