@@ -15,8 +15,8 @@ pub struct LogSettings {
     pub fill_bytes_min: u64,
     /// Largest single write of a fill.
     pub fill_bytes_max: u64,
-    /// A stream with this much waiting goes straight into its segment, past the journal. `u64::MAX`
-    /// turns the straight path off.
+    /// A stream with this much waiting goes straight into its segment, past the journal: from here on a
+    /// byte that is written once beats one that is written twice. `u64::MAX` turns the straight path off.
     pub straight_bytes_min: u64,
     /// Size of the journal's first file. Small, so that a first start is instant.
     pub journal_bytes_start: u64,
@@ -49,7 +49,7 @@ impl Default for LogSettings {
             unfilled_bytes_max: 256 * MIB,
             fill_bytes_min: MIB,
             fill_bytes_max: 4 * MIB,
-            straight_bytes_min: u64::MAX,
+            straight_bytes_min: 256 * KIB,
             journal_bytes_start: 4 * MIB,
             journal_file_bytes_max: 64 * MIB,
             journal_bytes_max: 512 * MIB,

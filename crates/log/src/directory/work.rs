@@ -59,7 +59,9 @@ impl Shared {
             let mut state = stream.state.lock();
             if state.is_fsync() {
                 drop(state);
-                return self.straight(&stream);
+                self.straight(&stream)?;
+                // Others may wait behind one of which nothing came.
+                return Ok(true);
             }
             // What it has left is queued again by whoever fills it, which may be another thread just now.
             state.ready = false;
@@ -148,6 +150,13 @@ impl Shared {
     fn plan_straight(&self, stream: &Arc<Stream>) -> Result<Option<Box<StraightPlan>>, Offline> {
         loop {
             let mut state = stream.state.lock();
+            let makes = state.straight_makes_file(stream.waits_for_barriers());
+            if makes.is_some_and(|makes| self.files.names_wait(stream.id(), makes)) {
+                // The journal costs less than a flush of the disk for each of many new directories.
+                state.give_up_straight();
+                stream.queue(&mut state);
+                return Ok(None);
+            }
             match state.plan_straight(stream.waits_for_barriers()) {
                 StraightWork::Wait => return Ok(None),
                 StraightWork::Write(plan) => return Ok(Some(plan)),

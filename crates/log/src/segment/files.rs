@@ -9,6 +9,7 @@
 //! - no lock is held while the disk is asked for anything: appends and reads need them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ottla_model::{Offset, StreamId};
@@ -18,6 +19,9 @@ use super::garbage::Garbage;
 use crate::format::names::{STREAMS_DIR, SegmentFile, segment_path, stream_path};
 use crate::index::SparseIndex;
 use crate::storage::{self, Access, Intent, OpenMode, Storage, StorageError, StorageFile};
+
+/// While more names than this wait for a checkpoint none is synced alone.
+const NAMES_SYNCED_ALONE_MAX: usize = 8;
 
 /// Most indexes of closed segments that are kept in memory. Each is at most a few MiB.
 const INDEXES_MAX: usize = 64;
@@ -215,6 +219,14 @@ impl SegmentFiles {
         }
     }
 
+    /// Whether syncing the names of this stream's segments is best left to a checkpoint, which does it for
+    /// all streams at once: some are to be synced, one of them `made` now perhaps, and so are many others.
+    pub(crate) fn names_wait(&self, stream: StreamId, made: bool) -> bool {
+        let unsynced = self.unsynced.lock();
+        let of_stream = || unsynced.names.range(names_of(stream)).next().is_some();
+        unsynced.names.len() > NAMES_SYNCED_ALONE_MAX && (made || of_stream())
+    }
+
     /// The segments whose names may not be durable, and when that was noted. A checkpoint looks when it
     /// knows which segments it names.
     pub(crate) fn unsynced(&self) -> BTreeMap<SegmentName, u64> {
@@ -224,11 +236,9 @@ impl SegmentFiles {
     /// Makes the names of a stream's segments durable, for who is about to acknowledge what is in no
     /// journal and in no checkpoint.
     pub(crate) fn sync_names_of(&self, stream: StreamId) -> storage::Result<()> {
-        let (first, last) = (Offset::ZERO, Offset(i64::MAX));
-        let range = SegmentName { stream, base: first }..=SegmentName { stream, base: last };
         let names = {
             let unsynced = self.unsynced.lock();
-            unsynced.names.range(range).map(|(name, noted)| (*name, *noted)).collect()
+            unsynced.names.range(names_of(stream)).map(|(name, noted)| (*name, *noted)).collect()
         };
         self.sync_names(&names)
     }
@@ -292,6 +302,11 @@ impl SegmentFiles {
         let closed = self.handles.lock().remove(name);
         drop(closed);
     }
+}
+
+/// All names that segments of a stream can have.
+fn names_of(stream: StreamId) -> RangeInclusive<SegmentName> {
+    SegmentName { stream, base: Offset::ZERO }..=SegmentName { stream, base: Offset(i64::MAX) }
 }
 
 impl Handles {

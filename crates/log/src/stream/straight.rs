@@ -23,7 +23,8 @@
 //!   damage) for as long as the last checkpoint begins at the operation or before. So until then
 //!   nothing may be written over them. Fills go on behind them; only a truncation could bring that
 //!   about, and so it first brings the stream to rest, with a checkpoint ([`Stream::truncate`]).
-//! - *files of earlier segments* are synced too: replay then needs no bytes that came before.
+//! - *files of earlier segments* are synced too, and all names: replay then needs no bytes that came
+//!   before.
 
 use bytes::Bytes;
 use ottla_model::limits::BATCH_BYTES_MAX;
@@ -88,6 +89,13 @@ impl StreamState {
             && self.landed.is_none()
             && self.life == Life::Live
             && self.ops.held_may_begin(waits)
+    }
+
+    /// Whether the segment has no file yet that what is held goes into; `None`: nothing can be written.
+    pub(crate) fn straight_makes_file(&self, waits_for_barrier: bool) -> Option<bool> {
+        let held = self.ops.held().filter(|_| self.straight_may_begin(waits_for_barrier))?;
+        let first = self.tail.unwritten().find(|piece| piece.op >= held.first)?;
+        self.segment(first.segment).map(|segment| !segment.made)
     }
 
     /// Plans the write of what is held, and marks it as under way.

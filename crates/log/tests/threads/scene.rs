@@ -34,6 +34,7 @@ fn settings() -> LogSettings {
         journal_bytes_max: 256 * 1024,
         handles_max: 4,
         index_interval_bytes: 1024,
+        straight_bytes_min: 12 * 1024,
         relaxed_flush_ms_max: 20,
         room_reserve_bytes: 0,
         ..LogSettings::default()

@@ -65,6 +65,9 @@ settings! {
         tail_cache_bytes: ByteCount = "64MiB",
         /// Largest journal round, unless a single batch is larger.
         round_bytes_max: ByteCount = "4MiB",
+        /// A partition with this much waiting is written straight into its segment, past the journal, so that large
+        /// batches are written once and not twice.
+        straight_bytes_min: ByteCount = "256KiB",
         /// Size of the journal's first file. Small, so that a first start is instant; it grows by itself.
         journal_bytes_start: ByteCount = "4MiB",
         /// How large the journal may grow. At least twice `unfilled_bytes_max`.
