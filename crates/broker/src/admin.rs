@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_log::producers::ProducerState;
 use ottla_metadata::request as meta;
 use ottla_metadata::request::{ControllerRequest, ControllerResponse};
 use ottla_metadata::{Committed, Image, TopicConfig};
-use ottla_model::{ByteCount, Offset, PartitionId, TopicId};
+use ottla_model::{ByteCount, Offset, PartitionId, ProducerId, TopicId};
 
 use crate::broker::Broker;
 use crate::describe::{
     AlterTopicConfig, BrokerDescription, ClusterDescription, ConfigEntry, CreateTopic,
-    CreatedTopic, PartitionDescription, TopicDescription, TopicSummary,
+    CreatedTopic, PartitionDescription, ProducerDescription, TopicDescription, TopicSummary,
 };
 use crate::error::{AdminError, Explains as _, LookupError};
 use crate::partition::Partition;
@@ -70,6 +71,25 @@ impl Broker {
         }
         let partitions = entry.image.partition_count();
         Err(LookupError::UnknownPartition { topic: topic.clone(), partition, partitions })
+    }
+
+    /// The idempotent producers that a partition remembers, in order of their ids.
+    ///
+    /// # Errors
+    /// When there is no such partition.
+    pub fn producers(
+        &self,
+        topic: &TopicRef,
+        partition: PartitionId,
+    ) -> Result<Vec<ProducerDescription>, LookupError> {
+        let partition = self.find(topic, partition)?;
+        let describe = |(id, state): (ProducerId, &ProducerState)| ProducerDescription {
+            id,
+            epoch: state.epoch,
+            last_sequence: state.batches().last().map(|batch| batch.last),
+            last_seen: state.last_seen,
+        };
+        Ok(partition.stream().with_producers(|table| table.iter().map(describe).collect()))
     }
 
     /// The cluster as this broker sees it.

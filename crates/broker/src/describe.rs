@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ottla_model::{
-    BrokerId, ByteCount, ClusterId, DirectoryId, LeaderEpoch, Offset, PartitionId, TopicId,
-    TopicName,
+    BrokerId, ByteCount, ClusterId, DirectoryId, LeaderEpoch, Offset, PartitionId, ProducerEpoch,
+    ProducerId, Sequence, Timestamp, TopicId, TopicName,
 };
 
 /// A topic to be made.
@@ -97,6 +97,19 @@ pub struct PartitionDescription {
     pub offline: Option<String>,
     /// Whether records that had been acknowledged are lost; what lies before them is still served.
     pub damaged: bool,
+}
+
+/// An idempotent producer, as a partition remembers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProducerDescription {
+    /// Its id.
+    pub id: ProducerId,
+    /// Its epoch.
+    pub epoch: ProducerEpoch,
+    /// The sequence of the last record it wrote here, if a batch of this epoch is remembered.
+    pub last_sequence: Option<Sequence>,
+    /// When it last wrote here.
+    pub last_seen: Timestamp,
 }
 
 /// One setting of a topic.

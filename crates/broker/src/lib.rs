@@ -34,7 +34,7 @@ pub use busiest::{Busiest, PartitionRates};
 pub use config::BrokerConfig;
 pub use describe::{
     AlterTopicConfig, BrokerDescription, ClusterDescription, ConfigEntry, CreateTopic,
-    CreatedTopic, PartitionDescription, TopicDescription, TopicSummary,
+    CreatedTopic, PartitionDescription, ProducerDescription, TopicDescription, TopicSummary,
 };
 pub use error::{AdminError, BatchFault, Explains, FetchError, LookupError, ProduceError};
 pub use produce::ProduceAck;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ottla_metadata::config::{ConfigError, Setting, TopicConfig, canonical};
+use ottla_metadata::config::{ConfigError, InertSetting, Setting, TopicConfig, canonical};
 use ottla_metadata::record::{MetadataRecord, TopicConfigRecord};
 use ottla_metadata::request::{AlterTopicConfig, TopicConfigAltered};
 use ottla_metadata::{ControllerError, ControllerResponse, Image};
@@ -50,7 +50,9 @@ fn altered(
 ) -> Result<BTreeMap<String, String>, ControllerError> {
     let mut overrides = current.clone();
     for key in &want.unset {
-        Setting::named(key)?;
+        if InertSetting::named(key).is_none() {
+            Setting::named(key)?;
+        }
         if want.set.contains_key(key) {
             return Err(ControllerError::SetAndUnset { key: key.clone() });
         }

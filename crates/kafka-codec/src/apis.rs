@@ -17,7 +17,21 @@ pub enum ApiKey {
     ApiVersions = 18,
     CreateTopics = 19,
     DeleteTopics = 20,
+    DeleteRecords = 21,
     InitProducerId = 22,
+    OffsetForLeaderEpoch = 23,
+    DescribeConfigs = 32,
+    AlterConfigs = 33,
+    DescribeLogDirs = 35,
+    CreatePartitions = 37,
+    ElectLeaders = 43,
+    IncrementalAlterConfigs = 44,
+    ListPartitionReassignments = 46,
+    DescribeQuorum = 55,
+    UpdateFeatures = 57,
+    DescribeCluster = 60,
+    DescribeProducers = 61,
+    DescribeTopicPartitions = 75,
 }
 
 /// What of an API is served.
@@ -46,7 +60,21 @@ pub const ADVERTISED: &[Api] = &[
     api(ApiKey::ApiVersions, 0, 4, 3),
     api(ApiKey::CreateTopics, 2, 7, 5),
     api(ApiKey::DeleteTopics, 1, 6, 4),
+    api(ApiKey::DeleteRecords, 0, 2, 2),
     api(ApiKey::InitProducerId, 0, 5, 2),
+    api(ApiKey::OffsetForLeaderEpoch, 2, 4, 4),
+    api(ApiKey::DescribeConfigs, 1, 4, 4),
+    api(ApiKey::AlterConfigs, 0, 2, 2),
+    api(ApiKey::DescribeLogDirs, 1, 5, 2),
+    api(ApiKey::CreatePartitions, 0, 3, 2),
+    api(ApiKey::ElectLeaders, 0, 2, 2),
+    api(ApiKey::IncrementalAlterConfigs, 0, 1, 1),
+    api(ApiKey::ListPartitionReassignments, 0, 0, 0),
+    api(ApiKey::DescribeQuorum, 0, 2, 0),
+    api(ApiKey::UpdateFeatures, 0, 2, 0),
+    api(ApiKey::DescribeCluster, 0, 2, 0),
+    api(ApiKey::DescribeProducers, 0, 0, 0),
+    api(ApiKey::DescribeTopicPartitions, 0, 0, 0),
 ];
 
 const fn api(key: ApiKey, min: i16, max: i16, flexible_from: i16) -> Api {

@@ -1,15 +1,30 @@
 //! Who answers which API: one file each.
 
+mod alter_configs;
 pub(crate) mod api_versions;
+mod configs;
+mod create_partitions;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
+mod offset_for_leader_epoch;
 pub(crate) mod produce;
 mod topics;
+mod update_features;
 
 use bytes::Bytes;
 use ottla_kafka_codec::{ApiKey, CodecError};
@@ -29,6 +44,20 @@ pub(crate) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
         ApiKey::ApiVersions => api_versions::answer(call),
         ApiKey::CreateTopics => create_topics::answer(call).await,
         ApiKey::DeleteTopics => delete_topics::answer(call).await,
+        ApiKey::DeleteRecords => delete_records::answer(call).await,
         ApiKey::InitProducerId => init_producer_id::answer(call).await,
+        ApiKey::OffsetForLeaderEpoch => offset_for_leader_epoch::answer(call),
+        ApiKey::DescribeConfigs => describe_configs::answer(call),
+        ApiKey::AlterConfigs => alter_configs::answer(call).await,
+        ApiKey::DescribeLogDirs => describe_log_dirs::answer(call),
+        ApiKey::CreatePartitions => create_partitions::answer(call).await,
+        ApiKey::ElectLeaders => elect_leaders::answer(call),
+        ApiKey::IncrementalAlterConfigs => incremental_alter_configs::answer(call).await,
+        ApiKey::ListPartitionReassignments => list_partition_reassignments::answer(call),
+        ApiKey::DescribeQuorum => describe_quorum::answer(call),
+        ApiKey::UpdateFeatures => update_features::answer(call),
+        ApiKey::DescribeCluster => describe_cluster::answer(call),
+        ApiKey::DescribeProducers => describe_producers::answer(call),
+        ApiKey::DescribeTopicPartitions => describe_topic_partitions::answer(call),
     }
 }

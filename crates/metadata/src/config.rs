@@ -4,6 +4,7 @@
 //! from. Names are Kafka's where Kafka has the setting, and stable.
 
 mod error;
+mod inert;
 mod setting;
 mod value;
 
@@ -14,6 +15,7 @@ use ottla_model::limits::BATCH_BYTES_MAX_DEFAULT;
 use ottla_model::{Durability, GIB};
 
 pub use error::ConfigError;
+pub use inert::{INERT, InertKind, InertSetting};
 pub use setting::{SETTINGS, Setting, ValueKind};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -97,7 +99,10 @@ impl TopicConfig {
     pub fn from_overrides(overrides: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let mut config = Self::default();
         for (key, value) in overrides {
-            Setting::named(key)?.apply(&mut config, value)?;
+            match InertSetting::named(key) {
+                Some(inert) => inert.spelled(value).map(|_| ())?,
+                None => Setting::named(key)?.apply(&mut config, value)?,
+            }
         }
         config.check()?;
         Ok(config)
@@ -140,9 +145,12 @@ pub fn canonical(
     overrides: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, ConfigError> {
     let config = TopicConfig::from_overrides(overrides)?;
-    let spelled = |key: &String| {
-        let setting = Setting::named(key).expect("every key was looked up above");
-        (setting.name.to_owned(), setting.value(&config))
+    let spelled = |(key, value): (&String, &String)| {
+        let spelled = match InertSetting::named(key) {
+            Some(inert) => inert.spelled(value)?,
+            None => Setting::named(key)?.value(&config),
+        };
+        Ok((key.clone(), spelled))
     };
-    Ok(overrides.keys().map(spelled).collect())
+    overrides.iter().map(spelled).collect()
 }

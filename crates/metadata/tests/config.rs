@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use expect_test::{Expect, expect};
 use ottla_metadata::TopicConfig;
-use ottla_metadata::config::{SETTINGS, canonical};
+use ottla_metadata::config::{INERT, SETTINGS, canonical};
 
 fn overrides(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -161,5 +161,30 @@ proptest::proptest! {
                 TopicConfig::from_overrides(&given)
             );
         }
+    }
+}
+
+/// What changes nothing is kept as it was set, and nothing is promised that is not kept.
+#[test]
+fn settings_without_effect() {
+    check(
+        &[
+            &[
+                ("flush.messages", " 1 "),
+                ("min.cleanable.dirty.ratio", "0.10"),
+                ("preallocate", "TRUE"),
+            ],
+            &[("flush.ms", "soon")],
+            &[("remote.storage.enable", "false")],
+            &[("remote.storage.enable", "true")],
+            &[("message.timestamp.after.max.ms", "3600000")],
+            &[("min.cleanable.dirty.ratio", "NaN")],
+        ],
+        expect![[""]],
+    );
+    for inert in INERT {
+        let given = overrides(&[(inert.name, inert.default)]);
+        assert_eq!(canonical(&given).as_ref(), Ok(&given), "its default is one of its values");
+        assert!(SETTINGS.iter().all(|setting| setting.name != inert.name), "{}", inert.name);
     }
 }

@@ -1,0 +1,50 @@
+//! DescribeProducers: the idempotent producers that partitions remember.
+
+use bytes::Bytes;
+use ottla_broker::ProducerDescription;
+use ottla_kafka_codec::messages::describe_producers::{
+    DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState,
+    TopicResponse,
+};
+use ottla_kafka_codec::{CodecError, ErrorCode};
+
+use super::topics;
+use crate::call::Call;
+use crate::errors;
+
+pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
+    let request: DescribeProducersRequest<'_> = call.decode()?;
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partition_indexes.iter().map(|index| {
+            let found = producers(call, &topic.name, *index);
+            let code = found.as_ref().err().copied().unwrap_or_default();
+            PartitionResponse {
+                partition_index: *index,
+                error_code: code.0,
+                error_message: found.as_ref().err().map(|code| code.name().into()),
+                active_producers: found.unwrap_or_default().into_iter().map(described).collect(),
+            }
+        });
+        TopicResponse { partitions: partitions.collect(), name: topic.name }
+    });
+    let topics = topics.collect();
+    Ok(call.encode(&DescribeProducersResponse { topics, ..Default::default() }))
+}
+
+fn producers(call: &Call, topic: &str, index: i32) -> Result<Vec<ProducerDescription>, ErrorCode> {
+    let (topic, partition) = (topics::named(topic)?, topics::partition(index)?);
+    let found = call.door.broker.producers(&topic, partition);
+    found.map_err(|error| errors::of_lookup(&error))
+}
+
+fn described(producer: ProducerDescription) -> ProducerState {
+    ProducerState {
+        producer_id: producer.id.0,
+        producer_epoch: producer.epoch.0.into(),
+        last_sequence: producer.last_sequence.map_or(-1, |sequence| sequence.0),
+        last_timestamp: producer.last_seen.0,
+        // No transaction has ended here, and none is open.
+        coordinator_epoch: -1,
+        current_txn_start_offset: -1,
+    }
+}

@@ -1,0 +1,73 @@
+//! DescribeQuorum: the one voter of the cluster's metadata log, this node.
+
+use bytes::Bytes;
+use ottla_kafka_codec::messages::describe_quorum::{
+    DescribeQuorumRequest, DescribeQuorumResponse, Listener, Node, PartitionDataResponse,
+    ReplicaState, TopicDataResponse,
+};
+use ottla_kafka_codec::{CodecError, ErrorCode};
+use ottla_model::LeaderEpoch;
+
+use crate::call::Call;
+
+/// What Kafka calls the metadata log.
+const METADATA_TOPIC: &str = "__cluster_metadata";
+
+pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
+    let request: DescribeQuorumRequest<'_> = call.decode()?;
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            match &*topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
+                true => described(call),
+                false => unknown(partition.partition_index),
+            }
+        });
+        TopicDataResponse { partitions: partitions.collect(), topic_name: topic.topic_name }
+    });
+    let topics = topics.collect();
+    let response = DescribeQuorumResponse {
+        error_message: None,
+        topics,
+        nodes: vec![node(call)],
+        ..Default::default()
+    };
+    Ok(call.encode(&response))
+}
+
+fn described(call: &Call) -> PartitionDataResponse<'static> {
+    let broker = &call.door.broker;
+    let cluster = broker.describe_cluster();
+    let this = cluster.brokers.iter().find(|one| one.id == cluster.this_broker);
+    let end = broker.image().end().0;
+    let voter = ReplicaState {
+        replica_id: cluster.this_broker.0,
+        replica_directory_id: this.map(|one| one.directory.to_bytes()).unwrap_or_default(),
+        log_end_offset: end,
+        ..Default::default()
+    };
+    PartitionDataResponse {
+        error_message: None,
+        leader_id: cluster.this_broker.0,
+        // It has had no other leader, and can have none.
+        leader_epoch: LeaderEpoch::FIRST.0,
+        high_watermark: end,
+        current_voters: vec![voter],
+        ..Default::default()
+    }
+}
+
+fn unknown(partition_index: i32) -> PartitionDataResponse<'static> {
+    PartitionDataResponse {
+        partition_index,
+        error_code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0,
+        error_message: Some("the quorum has one log, __cluster_metadata-0".into()),
+        ..Default::default()
+    }
+}
+
+fn node(call: &Call) -> Node<'static> {
+    let at = call.advertised();
+    let listener = Listener { name: "CONTROLLER".into(), host: at.host.into(), port: at.port };
+    let node_id = call.door.broker.describe_cluster().this_broker.0;
+    Node { node_id, listeners: vec![listener] }
+}
