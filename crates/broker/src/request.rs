@@ -114,8 +114,7 @@ pub struct OffsetFound {
     pub timestamp: Option<Timestamp>,
     /// The reign under which the partition is led.
     pub leader_epoch: LeaderEpoch,
-    /// The reign under which the record there was written, or the last one where none is there yet;
-    /// `None` in a partition without records.
+    /// The reign under which the record there was written, or is going to be.
     pub record_epoch: Option<LeaderEpoch>,
 }
 

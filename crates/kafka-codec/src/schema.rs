@@ -115,7 +115,7 @@ macro_rules! fields {
                 )*
                 // In the order of their tags, which the tables keep.
                 #[allow(unused_mut, reason = "most structs have no tagged field")]
-                let mut tags: Vec<(u32, &dyn Fn(&mut $crate::writer::Writer))> = Vec::new();
+                let mut tags: Vec<$crate::writer::Tag<'_>> = Vec::new();
                 $(
                     fields!(@tagged self, $field, $kind, tags, version, $from, $to
                         $(, tag $tag)? $(, default $default)?);

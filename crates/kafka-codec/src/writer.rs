@@ -9,6 +9,9 @@ const LENGTH_BYTES: usize = 4;
 /// What most answers fit into.
 const FIRST_BYTES: usize = 256;
 
+/// A tagged field: its tag, and what writes it.
+pub type Tag<'a> = (u32, &'a dyn Fn(&mut Writer));
+
 /// Writes one frame in one version.
 #[derive(Debug)]
 pub struct Writer {
@@ -88,7 +91,7 @@ impl Writer {
     }
 
     /// Writes tagged fields, which must come in rising order of their tags.
-    pub fn put_tags(&mut self, tags: &[(u32, &dyn Fn(&mut Self))]) {
+    pub fn put_tags(&mut self, tags: &[Tag<'_>]) {
         if !self.flexible {
             return;
         }

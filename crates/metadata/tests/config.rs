@@ -180,7 +180,14 @@ fn settings_without_effect() {
             &[("message.timestamp.after.max.ms", "3600000")],
             &[("min.cleanable.dirty.ratio", "NaN")],
         ],
-        expect![[""]],
+        expect![[r#"
+            {"flush.messages": "1", "min.cleanable.dirty.ratio": "0.1", "preallocate": "true"}
+            `flush.ms` cannot be `soon`: it is no such value; allowed is a whole number
+            {"remote.storage.enable": "false"}
+            `remote.storage.enable` cannot be `true`: there is no tiered storage; allowed is false
+            `message.timestamp.after.max.ms` cannot be `3600000`: timestamps are not compared with the broker's clock; allowed is 9223372036854775807
+            `min.cleanable.dirty.ratio` cannot be `NaN`: it is no such value; allowed is a number from 0 to 1
+        "#]],
     );
     for inert in INERT {
         let given = overrides(&[(inert.name, inert.default)]);

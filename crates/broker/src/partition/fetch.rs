@@ -178,7 +178,10 @@ impl Partition {
             None => self.check_whole().map(|()| (upto, None))?,
         };
         let leader_epoch = self.leader_epoch();
-        Ok(OffsetFound { offset, timestamp, leader_epoch, record_epoch: self.epoch_at(offset) })
+        // What comes next is written under the current reign.
+        let written = offset < offsets.log_end;
+        let record_epoch = if written { self.stream.epoch_at(offset) } else { Some(leader_epoch) };
+        Ok(OffsetFound { offset, timestamp, leader_epoch, record_epoch })
     }
 
     async fn find(
@@ -206,10 +209,6 @@ impl Partition {
             None if epoch == self.leader_epoch() => Some((epoch, self.offsets().log_end)),
             found => found,
         }
-    }
-
-    fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        self.stream.epoch_at(offset)
     }
 
     /// Resolves when there is something to read at `offset`, or an error.

@@ -75,6 +75,9 @@ impl Partition {
 
 fn fault(error: &BatchError) -> BatchFault {
     match error {
+        // A format of long ago is a rule that is broken; one that never was is damage.
+        BatchError::Magic { magic: 0..=1 } => BatchFault::Rules,
+        BatchError::Magic { .. } => BatchFault::Corrupt,
         BatchError::Truncated { .. } | BatchError::Length { .. } | BatchError::Crc { .. } => {
             BatchFault::Corrupt
         }

@@ -23,7 +23,10 @@ type Refusal = (ErrorCode, String);
 pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: CreateTopicsRequest<'_> = call.decode()?;
     let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in &request.topics {
+    for (place, topic) in request.topics.iter().enumerate() {
+        if request.topics[..place].iter().any(|before| before.name == topic.name) {
+            continue;
+        }
         let twice = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
         let created = match twice {
             true => Err((ErrorCode::INVALID_REQUEST, "the topic is listed twice".to_owned())),

@@ -24,7 +24,6 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let refusal = DescribeClusterResponse {
         error_code: refused.0,
         error_message: Some("this is a broker: ask for endpoint type 1".into()),
-        endpoint_type: request.endpoint_type,
         ..Default::default()
     };
     Ok(call.encode(&refusal))

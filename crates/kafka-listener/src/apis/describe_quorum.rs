@@ -24,13 +24,13 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
         });
         TopicDataResponse { partitions: partitions.collect(), topic_name: topic.topic_name }
     });
-    let topics = topics.collect();
-    let response = DescribeQuorumResponse {
-        error_message: None,
-        topics,
-        nodes: vec![node(call)],
-        ..Default::default()
+    let topics: Vec<TopicDataResponse<'_>> = topics.collect();
+    let found = |topic: &TopicDataResponse<'_>| {
+        topic.partitions.iter().any(|partition| partition.error_code == ErrorCode::NONE.0)
     };
+    let nodes = topics.iter().any(found).then(|| node(call)).into_iter().collect();
+    let response =
+        DescribeQuorumResponse { error_message: None, topics, nodes, ..Default::default() };
     Ok(call.encode(&response))
 }
 

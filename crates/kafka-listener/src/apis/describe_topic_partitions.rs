@@ -101,5 +101,10 @@ fn described(
 }
 
 fn missing(name: &str, code: ErrorCode) -> Topic {
-    Topic { error_code: code.0, name: Some(Str::from(name.to_owned())), ..Default::default() }
+    Topic {
+        error_code: code.0,
+        name: Some(Str::from(name.to_owned())),
+        topic_authorized_operations: TOPIC_OPERATIONS,
+        ..Default::default()
+    }
 }

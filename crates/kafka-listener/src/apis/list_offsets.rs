@@ -37,10 +37,14 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     for topic in request.topics {
         let reference = topics::known_as(&topic.name);
         let mut partitions = Vec::with_capacity(topic.partitions.len());
+        let mut refused = BTreeSet::new();
         for asked in topic.partitions {
             let index = asked.partition_index;
             let found = match &reference {
                 _ if repeated.contains(&(topic.name.to_string(), index)) => {
+                    if !refused.insert(index) {
+                        continue;
+                    }
                     Err(ErrorCode::INVALID_REQUEST)
                 }
                 Ok(reference) => find(call, reference, &asked).await,

@@ -41,6 +41,9 @@ fn find(
     let broker = &call.door.broker;
     let partition = topics::partition(asked.partition)?;
     topics::check_epoch(broker, topic, partition, asked.current_leader_epoch)?;
+    if asked.leader_epoch < 0 {
+        return Ok(EpochEndOffset::default());
+    }
     let end = broker.epoch_end(topic, partition, LeaderEpoch(asked.leader_epoch));
     let end = end.map_err(|error| errors::of_lookup(&error))?;
     Ok(end.map_or_else(EpochEndOffset::default, |(epoch, end)| EpochEndOffset {

@@ -13,7 +13,7 @@ use ottla_kafka_codec::messages::produce::{
     TopicProduceResponse,
 };
 use ottla_kafka_codec::{CodecError, ErrorCode, Uuid};
-use ottla_model::Acks;
+use ottla_model::{Acks, PartitionId};
 use ottla_record::{BatchHeader, Compression};
 use tokio::time::Sleep;
 
@@ -29,22 +29,29 @@ const ZSTD_FROM: i16 = 7;
 /// has anything to wait for, and some clients say 0.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 
+/// What a partition answers about its producers.
+const OUT_OF_SEQUENCE: [ErrorCode; 2] =
+    [ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode::INVALID_PRODUCER_EPOCH];
+
 /// A batch that was not taken.
 #[derive(Debug)]
 struct Refusal {
     code: ErrorCode,
     message: Option<String>,
+    /// Where the partition begins, where it was looked at before the batch was refused.
+    log_start: i64,
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None }
+        Self { code, message: None, log_start: -1 }
     }
 }
 
 impl From<&ProduceError> for Refusal {
     fn from(error: &ProduceError) -> Self {
-        Self { code: errors::of_produce(error), message: Some(error.to_string()) }
+        let code = errors::of_produce(error);
+        Self { message: Some(error.to_string()), ..Self::from(code) }
     }
 }
 
@@ -114,14 +121,27 @@ async fn append(
     let admission = call.door.broker.admit(batch.len() as u64).await;
     let admission = admission.map_err(|error| Refusal::from(&error))?;
     let batch = Batch { topic: topic.clone(), partition, batch, acks, admission };
-    Ok(call.door.broker.produce(batch))
+    let ack = call.door.broker.produce(batch);
+    match ack.ready() {
+        Some(Err(error)) => Err(refused(call, error, topic, partition)),
+        _ => Ok(ack),
+    }
+}
+
+fn refused(call: &Call, error: &ProduceError, topic: &TopicRef, partition: PartitionId) -> Refusal {
+    let refusal = Refusal::from(error);
+    if !OUT_OF_SEQUENCE.contains(&refusal.code) {
+        return refusal;
+    }
+    let described = call.door.broker.describe_partition(topic, partition);
+    Refusal { log_start: described.map_or(-1, |partition| partition.log_start.0), ..refusal }
 }
 
 /// What only this door can tell; the partition checks the rest.
 fn check(batch: &Bytes, version: i16) -> Result<(), Refusal> {
     if batch.is_empty() {
         let message = Some("the request has no batch for this partition".to_owned());
-        return Err(Refusal { code: ErrorCode::INVALID_RECORD, message });
+        return Err(Refusal { message, ..Refusal::from(ErrorCode::INVALID_RECORD) });
     }
     let Ok(header) = BatchHeader::peek(batch) else {
         return Ok(());
@@ -193,10 +213,11 @@ fn answered(index: i32, produced: Result<Produced, Refusal>) -> PartitionProduce
             log_start_offset: produced.log_start.0,
             ..Default::default()
         },
-        Err(Refusal { code, message }) => PartitionProduceResponse {
+        Err(Refusal { code, message, log_start }) => PartitionProduceResponse {
             index,
             error_code: code.0,
             base_offset: -1,
+            log_start_offset: log_start,
             error_message: message.map(Into::into),
             ..Default::default()
         },

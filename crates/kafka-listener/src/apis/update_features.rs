@@ -9,20 +9,18 @@ use ottla_kafka_codec::{CodecError, ErrorCode};
 use super::api_versions::{METADATA_FEATURE, METADATA_LEVEL};
 use crate::call::Call;
 
-/// The first version that answers for all features at once.
-const ALL_AT_ONCE_FROM: i16 = 2;
-
 pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: UpdateFeaturesRequest<'_> = call.decode()?;
     let results: Vec<_> = request.feature_updates.iter().map(update).collect();
     let refused = results.iter().find(|result| result.error_code != ErrorCode::NONE.0).cloned();
     let mut response = UpdateFeaturesResponse { error_message: None, ..Default::default() };
     match refused {
-        Some(refused) if call.version() >= ALL_AT_ONCE_FROM => {
+        // All or none of them.
+        Some(refused) => {
             response.error_code = refused.error_code;
             response.error_message = refused.error_message;
         }
-        _ => response.results = results,
+        None => response.results = results,
     }
     Ok(call.encode(&response))
 }

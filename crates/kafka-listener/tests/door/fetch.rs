@@ -8,7 +8,7 @@ use ottla_kafka_codec::messages::fetch::{
 use ottla_kafka_codec::{ErrorCode, Records};
 
 use crate::produce::produce;
-use crate::support::{Client, Door, Reply, batch};
+use crate::support::{Client, Door, Reply, batch, fetch_all};
 
 /// A fetch of the partitions from 0 on, from these offsets on.
 fn fetch<'a>(topic: &'a str, offsets: &[i64]) -> FetchRequest<'a> {
@@ -36,13 +36,6 @@ fn partitions(reply: &Reply) -> Vec<PartitionData> {
 fn sizes(reply: &Reply) -> Vec<usize> {
     let size = |data: PartitionData| data.records.unwrap_or_default().len();
     partitions(reply).into_iter().map(size).collect()
-}
-
-/// The records of a partition.
-pub(crate) fn fetch_all(client: &mut Client, topic: &str, offset: i64) -> Vec<u8> {
-    let reply = client.ask(12, &fetch(topic, &[offset]));
-    let mut partitions = partitions(&reply);
-    partitions.remove(0).records.expect("records").into_bytes().to_vec()
 }
 
 fn append(client: &mut Client, topic: &str, values: &[&str]) -> usize {

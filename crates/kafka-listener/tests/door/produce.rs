@@ -11,8 +11,7 @@ use ottla_kafka_codec::messages::produce::{
 use ottla_kafka_codec::{ErrorCode, Records};
 use ottla_record::{BatchOptions, Compression};
 
-use crate::fetch::fetch_all;
-use crate::support::{Client, Door, batch, batch_with, numbered};
+use crate::support::{Client, Door, batch, batch_with, fetch_all, numbered};
 
 /// A request with one batch for each partition from 0 on.
 pub(crate) fn produce<'a>(topic: &'a str, batches: &[Bytes]) -> ProduceRequest<'a> {
@@ -101,7 +100,7 @@ fn what_is_wrong_with_a_batch_has_kafkas_code() {
     let large = "x".repeat(2 * 1024 * 1024);
     let cases = [
         (9, flipped(good.len() - 1), ErrorCode::CORRUPT_MESSAGE, "bytes that changed"),
-        (9, flipped(16), ErrorCode::INVALID_RECORD, "another format"),
+        (9, flipped(16), ErrorCode::CORRUPT_MESSAGE, "a format that never was"),
         (9, Bytes::from([&good[..], &good[..]].concat()), ErrorCode::INVALID_RECORD, "two batches"),
         (9, Bytes::new(), ErrorCode::INVALID_RECORD, "no batch"),
         (9, batch(&[&large]), ErrorCode::MESSAGE_TOO_LARGE, "too large"),

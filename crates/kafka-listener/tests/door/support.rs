@@ -8,6 +8,7 @@ use bytes::Bytes;
 use ottla_kafka_codec::messages::create_topics::{
     CreatableTopic, CreateTopicsRequest, CreateTopicsResponse,
 };
+use ottla_kafka_codec::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use ottla_kafka_codec::schema::encode;
 use ottla_kafka_codec::{Api, Message, RequestHead, ResponseHead};
 use ottla_model::{ProducerEpoch, ProducerId, Sequence, Timestamp};
@@ -172,4 +173,18 @@ pub(crate) fn numbered(id: i64, epoch: i16, sequence: i32) -> Bytes {
         ..BatchOptions::default()
     };
     batch_with(&["numbered"], options)
+}
+
+/// The records of partition 0, from an offset on.
+pub(crate) fn fetch_all(client: &mut Client, topic: &str, offset: i64) -> Vec<u8> {
+    let partition =
+        FetchPartition { fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic =
+        FetchTopic { topic: topic.into(), partitions: vec![partition], ..Default::default() };
+    let request = FetchRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+    let reply = client.ask(12, &request);
+    let mut response = reply.read::<FetchResponse<'_>>();
+    let data = response.responses.remove(0).partitions.remove(0);
+    assert_eq!(data.error_code, 0);
+    data.records.expect("records").into_bytes().to_vec()
 }

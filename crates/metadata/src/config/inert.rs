@@ -102,6 +102,12 @@ impl InertSetting {
         INERT.iter().find(|setting| setting.name == key)
     }
 
+    /// The end of its words: why it can be nothing else.
+    fn reason(&self) -> &'static str {
+        let reason = self.doc.split_once(": ").map_or(self.doc, |(_, reason)| reason);
+        reason.trim_end_matches('.')
+    }
+
     /// The value as it is stored.
     pub(super) fn spelled(&self, text: &str) -> Result<String, ConfigError> {
         let refuse = |why: &str| ConfigError::BadValue {
@@ -112,7 +118,7 @@ impl InertSetting {
         };
         let spelled = self.kind.spell(text.trim()).ok_or_else(|| refuse("it is no such value"))?;
         match self.fixed && spelled != self.default {
-            true => Err(refuse(self.doc)),
+            true => Err(refuse(self.reason())),
             false => Ok(spelled),
         }
     }

@@ -8,6 +8,13 @@ use ottla_model::{LeaderEpoch, Offset, PartitionId};
 use crate::apis::topics;
 use crate::errors;
 
+/// Errors for which no log has to be looked at.
+const UNREADABLE: [ErrorCode; 3] = [
+    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode::UNKNOWN_TOPIC_ID,
+    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+];
+
 /// What is wanted of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -147,7 +154,11 @@ impl Found {
             ..Default::default()
         };
         match self {
-            Self::Error(code) => PartitionData { error_code: code.0, ..nothing },
+            Self::Error(code) => {
+                // Kafka finds these before it reads, and answers them a little otherwise.
+                let aborted_transactions = UNREADABLE.contains(&code).then(Vec::new);
+                PartitionData { error_code: code.0, aborted_transactions, ..nothing }
+            }
             Self::Diverging { epoch, end } => {
                 let diverging_epoch = EpochEndOffset { epoch: epoch.0, end_offset: end.0 };
                 PartitionData { diverging_epoch, ..nothing }
