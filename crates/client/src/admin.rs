@@ -163,8 +163,9 @@ impl Admin {
         topic: &str,
         total: u32,
     ) -> Result<TopicListing, ClientError> {
+        let name = TopicName::new(topic)?;
         let request = v1::AddPartitionsRequest {
-            topic: Some(TopicName::new(topic)?.into()),
+            topic: Some(name.clone().into()),
             partitions: total,
             validate_only: false,
         };
@@ -175,10 +176,12 @@ impl Admin {
             };
             match self.client.call(&tries, request.clone(), add).await {
                 Ok((address, answer)) => {
+                    self.client.forget_route(&name);
                     let summary = answer.topic.ok_or_else(|| missing(&address, "topic"))?;
                     return convert::listing(summary).map_err(|what| protocol(&address, what));
                 }
                 Err(ClientError::Refused(error)) if tries.doubtful() => {
+                    self.client.forget_route(&name);
                     let there = self.describe_topic(topic).await?;
                     let done = there.partitions.len() == total as usize;
                     return if done {
@@ -194,20 +197,21 @@ impl Admin {
 
     /// Deletes a topic and everything in it.
     pub async fn delete_topic(&self, topic: &str) -> Result<(), ClientError> {
-        let request = v1::DeleteTopicRequest { topic: Some(TopicName::new(topic)?.into()) };
+        let name = TopicName::new(topic)?;
+        let request = v1::DeleteTopicRequest { topic: Some(name.clone().into()) };
         let mut tries = self.client.tries();
         loop {
             let delete = |channel, request| async move {
                 TopicServiceClient::new(channel).delete_topic(request).await
             };
             match self.client.call(&tries, request.clone(), delete).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tries.doubtful() && error.code() == Some(UNKNOWN_TOPIC) => {
-                    return Ok(());
-                }
+                Ok(_) => break,
+                Err(error) if tries.doubtful() && error.code() == Some(UNKNOWN_TOPIC) => break,
                 Err(error) => tries.after(error).await?,
             }
         }
+        self.client.forget_route(&name);
+        Ok(())
     }
 
     /// Deletes the records of a partition before `before`; answers where the partition begins then.

@@ -130,6 +130,11 @@ impl Client {
         }
     }
 
+    /// What was known of a topic is not true any more.
+    pub(crate) fn forget_route(&self, topic: &TopicName) {
+        self.shared.routes.forget(topic);
+    }
+
     /// A producer id that is nobody else's, and the epoch to begin with. One that was given and got lost
     /// on the way is used by nobody.
     pub async fn allocate_producer_id(&self) -> Result<(ProducerId, ProducerEpoch), ClientError> {

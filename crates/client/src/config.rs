@@ -26,7 +26,9 @@ pub struct ClientConfig {
     pub backoff_min: Duration,
     /// Longest pause before trying again. Default 1 s.
     pub backoff_max: Duration,
-    /// How long a known topic is believed before it is asked for again. Default 5 min.
+    /// How long a known topic is believed before it is asked for again, which is also how long it takes
+    /// at most until producers, and consumers of whole topics, use partitions that were added. Default
+    /// 1 min.
     pub metadata_age_max: Duration,
 }
 
@@ -42,7 +44,7 @@ impl ClientConfig {
             request_timeout: Duration::from_secs(30),
             backoff_min: Duration::from_millis(20),
             backoff_max: Duration::from_secs(1),
-            metadata_age_max: Duration::from_secs(300),
+            metadata_age_max: Duration::from_secs(60),
         }
     }
 

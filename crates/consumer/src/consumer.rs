@@ -54,7 +54,8 @@ impl Consumer {
         Self { shared, current: None, scratch: Scratch::new() }
     }
 
-    /// Reads all partitions that a topic has now.
+    /// Reads all partitions that a topic has, and those that it gets later; see
+    /// [`Consumer::follow_topic`]. Where to begin is meant for those that it has now.
     pub async fn assign_topic(&self, topic: &str, start: Start) -> Result<(), ConsumerError> {
         let name = topic_name(topic)?;
         let route = self.shared.client.route(&name, true).await?;
@@ -63,6 +64,18 @@ impl Consumer {
             self.claim_new(&(name.clone(), partition))?;
             self.shared.session(|session| session.assign(&route, partition, start));
         }
+        let now = self.shared.now();
+        self.shared.session(|session| session.follow(&route, start, now));
+        Ok(())
+    }
+
+    /// Reads the partitions that a topic gets from now on, from their beginning, since all that is in
+    /// them is new; only `assign_topic` by timestamp begins there in new ones as well. They are noticed
+    /// within the client's `metadata_age_max`.
+    pub async fn follow_topic(&self, topic: &str) -> Result<(), ConsumerError> {
+        let route = self.shared.client.route(&topic_name(topic)?, true).await?;
+        let now = self.shared.now();
+        self.shared.session(|session| session.follow(&route, Start::Earliest, now));
         Ok(())
     }
 

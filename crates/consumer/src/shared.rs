@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::task::AtomicWaker;
 use ottla_client::Client;
@@ -12,6 +13,9 @@ use tokio::sync::Notify;
 
 use crate::config::ConsumerConfig;
 use crate::session::{ConnectionId, Item, Session, SessionSettings};
+
+/// Nobody needs to know of new partitions sooner.
+const REFRESH_MIN: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -34,6 +38,7 @@ impl Shared {
             prefetch_bytes_max: config.prefetch_bytes_max.0,
             out_of_range: config.out_of_range,
             backoff: client.config().backoff(),
+            refresh_after: client.config().metadata_age_max.max(REFRESH_MIN),
         };
         Self {
             client,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use ottla_client::NewTopic;
-use ottla_consumer::{Client, Consumer, ConsumerError, OutOfRange, Start};
+use ottla_consumer::{Client, ClientConfig, Consumer, ConsumerError, OutOfRange, Start};
 use ottla_model::{ByteCount, KIB, Offset, PartitionId, Timestamp};
 use ottla_producer::{Compression, Producer, Record};
 use ottla_server::testing::TestServer;
@@ -172,4 +172,41 @@ async fn what_is_unknown_is_named() {
     assert_eq!(error.to_string(), "numbers-0 is assigned already; use `seek` to read elsewhere");
     let seen: BTreeSet<_> = consumer.assignment().into_iter().map(|(_, p)| p).collect();
     assert_eq!(seen, BTreeSet::from([P0]));
+}
+
+/// Partitions that are added are read from their beginning, whatever the start was; but for those that
+/// nobody wants any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_partitions_are_read_from_their_beginning() {
+    let (server, direct) = numbers(2, 50).await;
+    let mut config = ClientConfig::new(&server.grpc());
+    config.metadata_age_max = Duration::from_millis(20);
+    let client = Client::connect(config).await.unwrap();
+    let mut consumer = reader(&client, Start::Latest).await;
+    consumer.unassign("numbers", P0).unwrap();
+    direct.admin().add_partitions("numbers", 4).await.unwrap();
+    append(&direct, 4, 0..50).await;
+    let mut read = [0_i64, 50, 0, 0];
+    while read[1..] != [100, 50, 50] {
+        let record = tokio::time::timeout(Duration::from_secs(20), consumer.next()).await;
+        let record = record.expect("in time").expect("it never ends").unwrap();
+        let partition = record.partition().0 as usize;
+        // The start after the newest record may be looked up after some were appended.
+        if partition == 1 && read[1] == 50 {
+            read[1] = record.offset().0;
+        }
+        assert_eq!(record.offset().0, read[partition], "partition {partition}");
+        read[partition] += 1;
+    }
+    let assigned: Vec<_> = consumer.assignment().into_iter().map(|(_, p)| p.0).collect();
+    assert_eq!(assigned, [1, 2, 3]);
+    direct.admin().delete_topic("numbers").await.unwrap();
+    let mut failures = BTreeSet::new();
+    while failures.len() < 3 {
+        let next = tokio::time::timeout(Duration::from_secs(20), consumer.next()).await;
+        let error = next.expect("in time").expect("it never ends").unwrap_err();
+        failures.insert(format!("{error} {}", failures.len()));
+    }
+    let quiet = tokio::time::timeout(Duration::from_millis(100), consumer.next()).await;
+    assert!(quiet.is_err(), "each partition fails once: {quiet:?}");
 }

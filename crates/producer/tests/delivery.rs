@@ -91,6 +91,26 @@ async fn keys_stay_together_as_kafka_puts_them_and_the_rest_is_spread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_are_added_are_used() {
+    let server = ottla_server::testing::start().await;
+    let mut config = ottla_client::ClientConfig::new(&server.grpc());
+    config.metadata_age_max = Duration::from_millis(20);
+    let client = Client::connect(config).await.unwrap();
+    topic(&client, "growing", 1).await;
+    let producer = Producer::builder(&client).build().await.unwrap();
+    let topic = producer.topic("growing").await.unwrap();
+    client.admin().add_partitions("growing", 3).await.unwrap();
+    let grown = async {
+        while topic.partitions() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), grown).await.expect("they are noticed");
+    let last = Record::new("x").partition(PartitionId(2));
+    assert_eq!(topic.send(last).await.unwrap().await.unwrap().offset, Offset(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_sent_is_refused_by_name() {
     let server = ottla_server::testing::start().await;
     let client = Client::connect(server.grpc()).await.unwrap();

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_client::{ClientError, ServerError, TopicRoute};
-use ottla_model::{BrokerId, Moment, Offset, Retry, TopicName};
+use ottla_model::{BrokerId, Moment, Offset, PartitionId, Retry, TopicName};
 
 use super::link::{Link, LinkState};
-use super::{Answer, ConnectionId, Effect, FetchId, Item, Key, Session};
+use super::{Answer, ConnectionId, Effect, FetchId, Followed, Item, Key, Session};
 use crate::config::{OutOfRange, Start};
 use crate::error::ConsumerError;
 
@@ -74,6 +74,9 @@ impl Session {
         let keys: Vec<_> = self.keys().filter(|(topic, _)| *topic == route.name).cloned().collect();
         for key in keys {
             let claim = self.claims.get_mut(&key).expect("it is one of them");
+            if claim.failed {
+                continue;
+            }
             if claim.topic != route.id {
                 let topic = route.name.clone();
                 self.give_up(&key, ConsumerError::TopicGone { topic });
@@ -84,6 +87,20 @@ impl Session {
                 self.try_later(&key, None, now);
             }
             self.pursue(&key, now);
+        }
+        self.assign_new(route);
+    }
+
+    /// Reads what a followed topic has got since it was looked at.
+    fn assign_new(&mut self, route: &TopicRoute) {
+        let followed = self.followed.get_mut(&route.name).filter(|f| f.topic == route.id);
+        let Some(Followed { partitions, start, .. }) = followed else { return };
+        let (known, start) = (*partitions, *start);
+        *partitions = known.max(route.leaders.len());
+        for partition in (known..route.leaders.len()).map(|index| PartitionId(index as u32)) {
+            if !self.claims.contains_key(&(route.name.clone(), partition)) {
+                self.assign(route, partition, start);
+            }
         }
     }
 
@@ -174,6 +191,11 @@ impl Session {
     pub(crate) fn handle_timeout(&mut self, now: Moment) {
         self.links.values_mut().for_each(|link| link.pause_is_over(now));
         self.pursue_all(now);
+        if self.refresh_at.is_some_and(|at| at <= now) {
+            self.refresh_at = Some(now.plus(self.settings.refresh_after));
+            let topics: Vec<_> = self.followed.keys().cloned().collect();
+            topics.iter().for_each(|topic| self.ask_routes(topic));
+        }
     }
 
     // What follows.
@@ -199,8 +221,10 @@ impl Session {
     }
 
     fn give_up(&mut self, key: &Key, error: ConsumerError) {
-        if let Some(claim) = self.claims.get_mut(key) {
-            claim.failed = true;
+        if let Some(claim) = self.claims.get_mut(key)
+            && std::mem::replace(&mut claim.failed, true)
+        {
+            return;
         }
         self.items.push_back(Item::Failure(error));
     }

@@ -21,6 +21,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_client::TopicRoute;
@@ -100,6 +101,18 @@ pub(crate) struct SessionSettings {
     pub(crate) prefetch_bytes_max: u64,
     pub(crate) out_of_range: OutOfRange,
     pub(crate) backoff: Backoff,
+    /// How often it is asked whether followed topics have new partitions.
+    pub(crate) refresh_after: Duration,
+}
+
+/// A topic whose new partitions are read too.
+#[derive(Debug)]
+struct Followed {
+    topic: TopicId,
+    /// How many partitions it has that are known here, whether they are read or not.
+    partitions: usize,
+    /// Where new ones begin.
+    start: Start,
 }
 
 /// The consumer's head. See the module.
@@ -113,6 +126,9 @@ pub(crate) struct Session {
     links: BTreeMap<BrokerId, Link>,
     connections: BTreeMap<ConnectionId, BrokerId>,
     asking: BTreeSet<TopicName>,
+    followed: BTreeMap<TopicName, Followed>,
+    /// When the followed topics are asked for again.
+    refresh_at: Option<Moment>,
     items: VecDeque<Item>,
     effects: VecDeque<Effect>,
     next_fetch: u64,
@@ -129,6 +145,8 @@ impl Session {
             links: BTreeMap::new(),
             connections: BTreeMap::new(),
             asking: BTreeSet::new(),
+            followed: BTreeMap::new(),
+            refresh_at: None,
             items: VecDeque::new(),
             effects: VecDeque::new(),
             next_fetch: 0,
@@ -160,6 +178,18 @@ impl Session {
         let sitting = self.new_sitting();
         self.claims.insert(key.clone(), Claim::new(route.id, leader, start, sitting));
         self.pursue(&key, Moment::START);
+    }
+
+    /// Reads partitions that the topic gets later, from a start at which nothing of them is missed.
+    pub(crate) fn follow(&mut self, route: &TopicRoute, start: Start, now: Moment) {
+        let start = match start {
+            Start::Timestamp(_) => start,
+            Start::Earliest | Start::Latest | Start::Offset(_) => Start::Earliest,
+        };
+        let followed = Followed { topic: route.id, partitions: route.leaders.len(), start };
+        self.followed.insert(route.name.clone(), followed);
+        self.refresh_at = Some(now.plus(self.settings.refresh_after));
+        self.effects.push_back(Effect::Rearm);
     }
 
     pub(crate) fn unassign(&mut self, key: &Key) {
@@ -251,6 +281,6 @@ impl Session {
     pub(crate) fn poll_timeout(&self) -> Option<Moment> {
         let claims = self.claims.values().filter_map(Claim::timer);
         let links = self.links.values().filter_map(Link::retry_at);
-        claims.chain(links).min()
+        claims.chain(links).chain(self.refresh_at).min()
     }
 }

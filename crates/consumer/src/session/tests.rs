@@ -22,7 +22,9 @@ impl World {
     fn new() -> Self {
         let backoff = Backoff { min: Duration::from_millis(20), max: Duration::from_secs(1) };
         let out_of_range = OutOfRange::Error;
-        let settings = SessionSettings { prefetch_bytes_max: 1 << 20, out_of_range, backoff };
+        let refresh_after = Duration::from_secs(60);
+        let settings =
+            SessionSettings { prefetch_bytes_max: 1 << 20, out_of_range, backoff, refresh_after };
         let session = Session::new(settings, Rng::from_number(7));
         let mut world = Self { session, now: Moment(Duration::from_secs(1)), asleep_until: None };
         world.input(|session, _| session.assign(&route(), PartitionId(0), Start::Earliest));

@@ -28,8 +28,8 @@ use packing::{Packet, Packing};
 /// Most events that are looked at before effects are carried out.
 const EVENTS_PER_TURN: usize = 64;
 
-/// How often routes are asked for again though nothing is wrong, to notice new partitions.
-const ROUTES_REFRESH: Duration = Duration::from_secs(60);
+/// Nobody needs to know of new partitions sooner.
+const REFRESH_MIN: Duration = Duration::from_millis(10);
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
@@ -62,7 +62,7 @@ impl Driver {
     pub(crate) fn new(shared: Arc<Shared>, machine: Machine) -> Self {
         let (reports, events) = mpsc::unbounded_channel();
         Self {
-            refresh_at: shared.clock.moment().plus(ROUTES_REFRESH),
+            refresh_at: shared.clock.moment().plus(refresh_after(&shared)),
             shared,
             machine,
             topics: Vec::new(),
@@ -120,7 +120,7 @@ impl Driver {
         let now = self.now();
         self.machine.handle_timeout(now);
         if now >= self.refresh_at {
-            self.refresh_at = now.plus(ROUTES_REFRESH);
+            self.refresh_at = now.plus(refresh_after(&self.shared));
             for key in 0..self.topics.len() {
                 self.ask_routes(TopicKey(key as u32));
             }
@@ -297,6 +297,11 @@ impl Driver {
         let in_flight = self.machine.in_flight() as u64;
         counters.batches_in_flight.store(in_flight, Ordering::Relaxed);
     }
+}
+
+/// How often routes are asked for again though nothing is wrong, to notice new partitions.
+fn refresh_after(shared: &Shared) -> Duration {
+    shared.client.config().metadata_age_max.max(REFRESH_MIN)
 }
 
 fn count(counter: &AtomicU64, more: u64) {

@@ -111,6 +111,9 @@ async fn consumer(
         until.begins_at(*partition, first);
         consumer.assign(name, *partition, start).await?;
     }
+    if until.follows() && partitions.len() == topic.partitions.len() {
+        consumer.follow_topic(name).await?;
+    }
     Ok(consumer)
 }
 
@@ -157,6 +160,11 @@ impl Until {
             return true;
         }
         false
+    }
+
+    /// Whether partitions that the topic gets meanwhile are read too.
+    fn follows(&self) -> bool {
+        self.ends.is_none()
     }
 
     fn begins_at(&mut self, partition: PartitionId, first: Offset) {
