@@ -157,9 +157,9 @@ fn mistakes_on_the_command_line_get_a_sentence() {
         &produce(&broker, &["flights", "--key-field", "a"], "no json\n"),
         1,
         expect![[r#"
-        0 records, 0 B in 0.00 s (0 B/s)
-        ottla: line 1 of standard input is no JSON object (expected ident at line 1 column 2)
-    "#]],
+            0 records, 0 B in 0.01 s (0 B/s)
+            ottla: line 1 of standard input is no JSON object (expected ident at line 1 column 2)
+        "#]],
     );
 }
 

@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ottla_log::storage::FaultyStorage;
 use ottla_log::storage::disk::Image;
@@ -29,8 +29,8 @@ use rustix::mount::{UnmountFlags, unmount};
 
 use self::filesystem::PowerFilesystem;
 
-/// For how long unmounting waits for a disk that is busy.
-const BUSY_MAX: Duration = Duration::from_secs(5);
+/// How often unmounting tries again while the disk is busy, a millisecond apart.
+const BUSY_TRIES_MAX: u32 = 5_000;
 
 /// A mounted disk. Dropping it unmounts.
 #[derive(Debug)]
@@ -115,15 +115,15 @@ impl PowerDisk {
 /// A process that another thread starts holds copies of all open files until it runs its program, so that a
 /// disk of which everything is closed may be busy for a moment.
 fn unmount_when_idle(point: &Path) -> Result<(), Errno> {
-    let deadline = Instant::now() + BUSY_MAX;
-    loop {
-        match unmount(point, UnmountFlags::empty()) {
-            Err(Errno::BUSY) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            done => return done,
+    let mut done = unmount(point, UnmountFlags::empty());
+    for _ in 0..BUSY_TRIES_MAX {
+        if done != Err(Errno::BUSY) {
+            break;
         }
+        std::thread::sleep(Duration::from_millis(1));
+        done = unmount(point, UnmountFlags::empty());
     }
+    done
 }
 
 /// A directory of its own for every attempt, since tests try at the same time.

@@ -70,7 +70,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prost-types", &["wire", "grpc-listener", "client", "xtask"]),
     ("anyhow", &["cli", "ottla", "xtask", "examples"]),
     ("mimalloc", &["ottla", "benches", "examples"]),
-    ("rustix", &["log", "server", "cli"]),
+    ("rustix", &["log", "server", "cli", "power-cut"]),
 ];
 
 /// Crates of ours whose whole dependency tree is free of an async runtime.

@@ -1,13 +1,16 @@
 //! A broker in a process of its own, in a temporary directory, on a free port of the loopback.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 /// Longest time until a broker answers; generous, as many tests may run beside it.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The process, its port and its data.
 pub(crate) struct Broker {
@@ -38,17 +41,37 @@ impl Broker {
     /// Starts it on the data that it left.
     pub(crate) fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs already");
-        let child = ottla(&["serve", "--grpc", &self.address(), "--http", "off", "--data-dir"])
+        let begun = Instant::now();
+        while !self.came_up() {
+            assert!(begun.elapsed() < READY_WITHIN, "the broker did not come up");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Starts it, and believes it alone that it is ready: another process may have taken the port, and
+    /// answer there in its place.
+    fn came_up(&mut self) -> bool {
+        let mut child = ottla(&["serve", "--grpc", &self.address(), "--http", "off", "--data-dir"])
             .arg(self.data.path())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        self.child = Some(child);
-        let begun = Instant::now();
-        while std::net::TcpStream::connect(self.address()).is_err() {
-            assert!(begun.elapsed() < READY_WITHIN, "the broker did not come up");
-            std::thread::sleep(Duration::from_millis(10));
+        let said = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (tell, told) = channel();
+        // Reads on after that, for a process whose words nobody reads would wait for ever.
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok).filter(|line| line.contains("is ready"))
+            {
+                let _nobody_waits = tell.send(line);
+            }
+        });
+        if told.recv_timeout(READY_WITHIN).is_ok() {
+            self.child = Some(child);
+            return true;
         }
+        let _already_gone = child.kill();
+        child.wait().unwrap();
+        false
     }
 
     /// Ends it without a warning, as `kill -9` does.
@@ -91,6 +114,15 @@ pub(crate) fn ottla(arguments: &[&str]) -> Command {
     command
 }
 
+/// A port for a broker that is to come back on it: not one of those that the kernel lends to whoever connects,
+/// nor to who asks for any.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + (std::process::id() % 1_000) as u16 * 20;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
