@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 /// How often a paced load looks what is due.
-const TICK: Duration = Duration::from_millis(1);
+const TICK: Duration = Duration::from_micros(250);
 /// How many bytes a load without a rate hands over at a time.
 const UNPACED_CHUNK_BYTES: usize = 256 * 1024;
 /// How late the kernel may wake a generator, in nanoseconds; by default it is fifty times that.

@@ -3,6 +3,8 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::job::System;
+
 /// Who takes part in a row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -11,6 +13,8 @@ pub enum Contestant {
     OttlaFsync,
     /// The same, one call and one delivery a record
     OttlaFsyncEach,
+    /// The same broker by librdkafka, through its Kafka door
+    OttlaFsyncKafka,
     /// Ottla, acknowledged when the kernel has it, as Kafka does by default
     OttlaRelaxed,
     /// Kafka as it comes, which flushes nothing, by librdkafka
@@ -22,9 +26,10 @@ pub enum Contestant {
 }
 
 impl Contestant {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OttlaFsync,
         Self::OttlaFsyncEach,
+        Self::OttlaFsyncKafka,
         Self::OttlaRelaxed,
         Self::Kafka,
         Self::KafkaFlush,
@@ -34,26 +39,43 @@ impl Contestant {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OttlaFsync => "Ottla, fsync",
-            Self::OttlaFsyncEach => "Ottla, fsync, a delivery each",
+            Self::OttlaFsyncEach => "Ottla, fsync, one by one",
+            Self::OttlaFsyncKafka => "Ottla, fsync, librdkafka",
             Self::OttlaRelaxed => "Ottla, relaxed",
             Self::Kafka => "Kafka, no flush",
             Self::KafkaFlush => "Kafka, flush.messages=1",
-            Self::KafkaJava => "Kafka, no flush, Java client",
+            Self::KafkaJava => "Kafka, no flush, Java",
         }
     }
 
     pub const fn is_ottla(self) -> bool {
-        matches!(self, Self::OttlaFsync | Self::OttlaFsyncEach | Self::OttlaRelaxed)
+        matches!(
+            self,
+            Self::OttlaFsync | Self::OttlaFsyncEach | Self::OttlaFsyncKafka | Self::OttlaRelaxed
+        )
     }
 
     /// Whether every acknowledged byte is on stable storage.
     pub const fn is_safe(self) -> bool {
-        matches!(self, Self::OttlaFsync | Self::OttlaFsyncEach | Self::KafkaFlush)
+        matches!(
+            self,
+            Self::OttlaFsync | Self::OttlaFsyncEach | Self::OttlaFsyncKafka | Self::KafkaFlush
+        )
     }
 
     /// Those who store in the same way read and wait in the same way: variants of the client sit out.
     const fn is_variant(self) -> bool {
-        matches!(self, Self::OttlaFsyncEach | Self::KafkaJava)
+        matches!(self, Self::OttlaFsyncEach | Self::OttlaFsyncKafka | Self::KafkaJava)
+    }
+
+    /// Whose client it uses.
+    pub const fn client(self) -> System {
+        match self {
+            Self::OttlaFsync | Self::OttlaFsyncEach | Self::OttlaRelaxed => System::Ottla,
+            Self::OttlaFsyncKafka | Self::Kafka | Self::KafkaFlush | Self::KafkaJava => {
+                System::Kafka
+            }
+        }
     }
 }
 
@@ -149,6 +171,13 @@ impl Row {
         Self { workload, record_bytes, partitions, load, turn: false, contestants }
     }
 
+    /// What a start takes does not hang on how topics are flushed.
+    fn start(partitions: u32) -> Self {
+        let mut row = Self::new(Workload::Start, 0, partitions, Load::Full);
+        row.contestants = vec![Contestant::OttlaFsync, Contestant::Kafka];
+        row
+    }
+
     /// With the other ways in and out; what was stored in the same way is read in the same way.
     fn with_variants(mut self) -> Self {
         self.contestants = Contestant::ALL.to_vec();
@@ -221,7 +250,7 @@ fn quick() -> Vec<Row> {
 }
 
 fn core() -> Vec<Row> {
-    let mut rows = vec![Row::new(Workload::Start, 0, 1, Load::Full)];
+    let mut rows = vec![Row::start(1)];
     rows.extend(with_reading(1024, 16).into_iter().map(Row::with_variants));
     rows.push(Row::new(Workload::Produce, 1024, 16, Load::Half));
     rows.push(Row::new(Workload::Produce, 1024, 16, LOW));
@@ -236,14 +265,14 @@ fn core() -> Vec<Row> {
     for partitions in [16, 10_000] {
         rows.push(Row::new(Workload::Produce, 1024, partitions, TURN).turning());
     }
-    rows.push(Row::new(Workload::Start, 0, 10_000, Load::Full));
+    rows.push(Row::start(10_000));
     rows
 }
 
 fn full() -> Vec<Row> {
     let mut rows = Vec::new();
     for partitions in PARTITIONS {
-        rows.push(Row::new(Workload::Start, 0, partitions, Load::Full));
+        rows.push(Row::start(partitions));
         for size in SIZES {
             rows.extend(with_reading(size, partitions).into_iter().map(Row::with_variants));
             for workload in [Workload::Produce, Workload::Tail] {

@@ -52,6 +52,7 @@ const fn color(contestant: Contestant) -> RGBColor {
     match contestant {
         Contestant::OttlaFsync => RGBColor(0, 90, 160),
         Contestant::OttlaFsyncEach => RGBColor(90, 150, 210),
+        Contestant::OttlaFsyncKafka => RGBColor(150, 190, 230),
         Contestant::OttlaRelaxed => RGBColor(0, 150, 136),
         Contestant::Kafka => RGBColor(230, 120, 20),
         Contestant::KafkaFlush => RGBColor(180, 50, 30),
@@ -63,9 +64,9 @@ fn legend(area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
     let title = "Ottla and Apache Kafka, client and broker on one machine; medians of one run";
     area.draw(&Text::new(title, (20, 12), ("sans-serif", 20)))?;
     for (index, contestant) in Contestant::ALL.into_iter().enumerate() {
-        let x = 20 + 195 * i32::try_from(index)?;
+        let x = 20 + 166 * i32::try_from(index)?;
         area.draw(&Rectangle::new([(x, 44), (x + 12, 56)], color(contestant).filled()))?;
-        area.draw(&Text::new(contestant.name(), (x + 17, 44), ("sans-serif", 13)))?;
+        area.draw(&Text::new(contestant.name(), (x + 17, 44), ("sans-serif", 12)))?;
     }
     Ok(())
 }

@@ -134,7 +134,7 @@ impl Run {
         let job = Job {
             system: broker.system(),
             task: Task::Produce,
-            bootstrap: broker.bootstrap(),
+            bootstrap: broker.bootstrap(broker.system()),
             topic: WARM_UP_TOPIC.to_owned(),
             partitions: 16,
             record_bytes: 1024,
@@ -262,9 +262,9 @@ impl Run {
             Workload::Start => bail!("a start is no load"),
         };
         Ok(Job {
-            system: broker.system(),
+            system: contestant.client(),
             task,
-            bootstrap: broker.bootstrap(),
+            bootstrap: broker.bootstrap(contestant.client()),
             topic: topic.to_owned(),
             partitions: row.partitions,
             record_bytes: row.record_bytes,
@@ -342,7 +342,7 @@ impl Run {
         let job = Job {
             system,
             task: Task::Produce,
-            bootstrap: broker.bootstrap(),
+            bootstrap: broker.bootstrap(broker.system()),
             topic: "start".to_owned(),
             partitions: row.partitions,
             record_bytes: 100,

@@ -169,7 +169,7 @@ impl Broker for Kafka {
         &mut self.process
     }
 
-    fn bootstrap(&self) -> String {
+    fn bootstrap(&self, _client: System) -> String {
         self.address.clone()
     }
 

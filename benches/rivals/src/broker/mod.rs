@@ -23,8 +23,8 @@ const STOP_MAX: Duration = Duration::from_secs(20);
 pub trait Broker {
     fn system(&self) -> System;
     fn process(&mut self) -> &mut Process;
-    /// Where clients connect.
-    fn bootstrap(&self) -> String;
+    /// Where clients of this system connect.
+    fn bootstrap(&self, client: System) -> String;
     /// Where its files are.
     fn data(&self) -> &Path;
     /// Makes a topic; `safe` says whether every acknowledged byte is on stable storage.

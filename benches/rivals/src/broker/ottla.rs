@@ -21,6 +21,8 @@ pub struct Ottla {
     binary: PathBuf,
     directory: TempDir,
     address: String,
+    /// The address of its Kafka door.
+    kafka: String,
     runtime: Runtime,
 }
 
@@ -29,9 +31,11 @@ impl Ottla {
     pub fn start(binary: &Path, below: &Path) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ottla-").tempdir_in(below)?;
         let address = format!("127.0.0.1:{}", free_port()?);
+        let kafka = format!("127.0.0.1:{}", free_port()?);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let process = spawn(binary, directory.path(), &address)?;
-        let mut broker = Self { process, binary: binary.to_owned(), directory, address, runtime };
+        let process = spawn(binary, directory.path(), &address, &kafka)?;
+        let mut broker =
+            Self { process, binary: binary.to_owned(), directory, address, kafka, runtime };
         wait_until_it_answers(&mut broker)?;
         Ok(broker)
     }
@@ -41,14 +45,14 @@ impl Ottla {
     }
 }
 
-fn spawn(binary: &Path, directory: &Path, address: &str) -> anyhow::Result<Process> {
+fn spawn(binary: &Path, directory: &Path, address: &str, kafka: &str) -> anyhow::Result<Process> {
     let mut command = Command::new(binary);
     // What is set for this program is no setting of the broker's.
     for (name, _) in std::env::vars_os().filter(|(n, _)| n.to_string_lossy().starts_with("OTTLA_"))
     {
         command.env_remove(name);
     }
-    command.args(["serve", "--grpc", address, "--http", "off", "--data-dir"]);
+    command.args(["serve", "--grpc", address, "--kafka", kafka, "--http", "off", "--data-dir"]);
     command.arg(directory.join("data")).env("OTTLA_LOG", "warn");
     Process::start(&mut command, &directory.join("log"))
 }
@@ -62,8 +66,11 @@ impl Broker for Ottla {
         &mut self.process
     }
 
-    fn bootstrap(&self) -> String {
-        self.address.clone()
+    fn bootstrap(&self, client: System) -> String {
+        match client {
+            System::Ottla => self.address.clone(),
+            System::Kafka => self.kafka.clone(),
+        }
     }
 
     fn data(&self) -> &Path {
@@ -101,7 +108,7 @@ impl Broker for Ottla {
 
     fn start_again(&mut self) -> anyhow::Result<()> {
         self.process.kill();
-        self.process = spawn(&self.binary, self.directory.path(), &self.address)?;
+        self.process = spawn(&self.binary, self.directory.path(), &self.address, &self.kafka)?;
         wait_until_it_answers(self)
     }
 }

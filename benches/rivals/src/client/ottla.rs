@@ -130,49 +130,79 @@ async fn send(
     topic: TopicProducer,
     epoch: Option<Arc<Epoch>>,
 ) -> anyhow::Result<Histogram<u64>> {
-    let (sender, receiver) = mpsc::unbounded_channel();
+    let (sent, receiver) = mpsc::unbounded_channel();
     let counting = tokio::spawn(count(receiver));
-    let (job, runtime) = (job.clone(), Handle::current());
-    let generating = move || generate(&job, &topic, &runtime, epoch.as_deref(), &sender);
-    tokio::task::spawn_blocking(generating).await??;
+    let value = payload(job.record_bytes);
+    let turn = if job.turn { job.partitions } else { 0 };
+    let generator = Generator { topic, value, turn, turned: 0, each: job.each, epoch, sent };
+    let job = job.clone();
+    match job.rate {
+        // Beside the client on the same runtime: neither waits for a thread of the other's.
+        None => tokio::spawn(generator.unpaced(job)).await??,
+        // On a thread of its own: the timers of a runtime are a millisecond coarse.
+        Some(_) => {
+            let runtime = Handle::current();
+            tokio::task::spawn_blocking(move || generator.paced(&job, &runtime)).await??;
+        }
+    }
     counting.await?
 }
 
-fn generate(
-    job: &Job,
-    topic: &TopicProducer,
-    runtime: &Handle,
-    epoch: Option<&Epoch>,
-    sent: &mpsc::UnboundedSender<Sent>,
-) -> anyhow::Result<()> {
-    let mut value = payload(job.record_bytes);
-    let mut pace = Pace::begin(job.record_bytes, job.rate, job.seconds);
-    let mut turn = (0..job.partitions).map(PartitionId).cycle();
-    while let Some((count, due)) = pace.next() {
-        if let Some(epoch) = epoch {
-            epoch.stamp(due, &mut value);
+struct Generator {
+    topic: TopicProducer,
+    value: Vec<u8>,
+    /// How many partitions to take in turn; zero leaves it to the client.
+    turn: u32,
+    turned: u32,
+    each: bool,
+    epoch: Option<Arc<Epoch>>,
+    sent: mpsc::UnboundedSender<Sent>,
+}
+
+impl Generator {
+    async fn unpaced(mut self, job: Job) -> anyhow::Result<()> {
+        let mut pace = Pace::begin(job.record_bytes, job.rate, job.seconds);
+        while let Some((count, due)) = pace.next() {
+            self.hand_over(count, due).await?;
         }
-        let next = || match job.turn {
-            true => Record::new(&value).partition(turn.next().expect("it never ends")),
-            false => Record::new(&value),
+        Ok(())
+    }
+
+    fn paced(mut self, job: &Job, runtime: &Handle) -> anyhow::Result<()> {
+        let mut pace = Pace::begin(job.record_bytes, job.rate, job.seconds);
+        while let Some((count, due)) = pace.next() {
+            runtime.block_on(self.hand_over(count, due))?;
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&mut self, count: u64, due: Instant) -> anyhow::Result<()> {
+        if let Some(epoch) = &self.epoch {
+            epoch.stamp(due, &mut self.value);
+        }
+        let (value, turn, turned) = (&self.value, self.turn, &mut self.turned);
+        let mut next = || match turn {
+            0 => Record::new(value),
+            turn => {
+                *turned = (*turned + 1) % turn;
+                Record::new(value).partition(PartitionId(*turned))
+            }
         };
-        let records = std::iter::repeat_with(next).take(usize::try_from(count)?);
-        let handed = if job.each {
-            let each = async {
-                let mut deliveries = Vec::with_capacity(usize::try_from(count)?);
-                for record in records {
-                    deliveries.push(topic.send(record).await?);
-                }
-                anyhow::Ok(deliveries)
-            };
-            Sent::Each(due, runtime.block_on(each)?)
+        let count = usize::try_from(count)?;
+        let handed = if self.each {
+            let mut deliveries = Vec::with_capacity(count);
+            for _ in 0..count {
+                deliveries.push(self.topic.send(next()).await?);
+            }
+            Sent::Each(due, deliveries)
         } else {
-            Sent::Many(due, runtime.block_on(topic.send_many(records))?)
+            let records = std::iter::repeat_with(next).take(count);
+            Sent::Many(due, self.topic.send_many(records).await?)
         };
         // The counter ends early only with an error, which is told where it is waited for.
-        let _ended = sent.send(handed);
+        let _ended = self.sent.send(handed);
+        Ok(())
     }
-    Ok(())
 }
 
 async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> anyhow::Result<Histogram<u64>> {
