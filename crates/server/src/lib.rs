@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`config`] (every setting of a server), [`server`] (start and stop), `directory`
 //! (the data directory), `roles` (who is started on whom), `budgets` (the limits that
-//! metrics show), [`testing`] (a server in one line, for
+//! metrics show), `process` (what it costs), [`testing`] (a server in one line, for
 //! tests), [`error`].
 
 mod budgets;
 pub mod config;
 mod directory;
 pub mod error;
+mod process;
 mod roles;
 pub mod server;
 pub mod testing;

@@ -15,6 +15,7 @@ use crate::budgets;
 use crate::config::ServerConfig;
 use crate::directory::{self, Disks};
 use crate::error::StartError;
+use crate::process;
 use crate::roles::{self, Ground, Sockets};
 
 /// How long what only has to notice that it is over may take.
@@ -95,6 +96,7 @@ async fn run(ground: Ground, sockets: Sockets) -> Result<RunningServer, StartErr
     let http = roles::start_http(&ground, &broker, sockets.http)?;
     let Ground { config, log, clock, metrics, cores, tasks, settings: _ } = ground;
     count_panics(&metrics, &tasks);
+    process::show(&metrics);
     let drain_timeout = config.drain_timeout;
     let core = Some(Core { storage, log, cores });
     Ok(RunningServer { grpc, http, kafka, broker, tasks, metrics, clock, drain_timeout, core })

@@ -18,6 +18,11 @@ async fn the_http_door_tells_health_metrics_and_what_it_is() {
     common::create(server.broker(), "flights", 3, &[]).await;
     common::produce(server.broker(), "flights", 0, common::numbered(0, 4)).await.unwrap();
     let metrics = get(http, "/metrics").await;
+    let of_process = ["ottla_process_cpu_milliseconds_total", "ottla_process_resident_bytes"];
+    for name in of_process.iter().filter(|_| cfg!(target_os = "linux")) {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(*name));
+        assert!(value.is_some_and(|value| value.trim() != "0"), "{name}: {value:?}");
+    }
     for line in ["ottla_partitions 3", "ottla_produce_records_total 4", "ottla_panics_total 0"] {
         assert!(metrics.contains(line), "{line} is not in {metrics}");
     }

@@ -61,7 +61,9 @@ fn head(text: &mut String, view: &View, address: &str) {
     let (rates, now) = (&view.rates, &view.now);
     let _infallible = writeln!(
         text,
-        "broker at {address}: {} topics, {} partitions ({} offline), {} connections; over {:.1} s",
+        "broker at {address}: {:.2} cores, {} resident; {} topics, {} partitions ({} offline), {} connections; over {:.1} s",
+        now.cores,
+        bytes(now.resident_bytes),
         count(now.topics),
         count(now.partitions),
         count(now.partitions_offline),
@@ -150,13 +152,14 @@ mod tests {
              ottla_produce_ack_seconds_sum 0.16\nottla_produce_ack_seconds_count 80\n\
              ottla_produce_ack_seconds_bucket{le=\"0.0016\"} 40\nottla_produce_ack_seconds_bucket{le=\"0.0032\"} 80\n\
              ottla_journal_round_seconds_sum 0.04\nottla_journal_round_seconds_count 40\n\
+             ottla_process_cpu_milliseconds_total 1500\nottla_process_resident_bytes 25165824\n\
              ottla_unfilled_bytes 33554432\nottla_unfilled_bytes_max 67108864\nottla_tail_cache_bytes 1048576\n",
         );
         now.at = before.at + std::time::Duration::from_secs(2);
         let busiest = "# topic partition records bytes bytes\nflights 7 5000.4 5242880 0\n";
         let view = View::between(&before, &now, busiest, 10);
         expect_test::expect![[r#"
-            broker at 127.0.0.1:9096: 2 topics, 16 partitions (0 offline), 3 connections; over 2.0 s
+            broker at 127.0.0.1:9096: 0.75 cores, 24 MiB resident; 2 topics, 16 partitions (0 offline), 3 connections; over 2.0 s
             in          10,000 records/s      10 MiB/s         40 batches/s  0 refused/s  4 waiting for their acknowledgement
             out              0 answers/s         0 B/s          0 from memory/s  0 from files/s  0 parked  0 wait for files
             fill         0 B/s  0 forced/s

@@ -56,6 +56,9 @@ pub(super) struct Rates {
 /// At the moment.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(super) struct Now {
+    /// How many cores the broker's process keeps busy.
+    pub(super) cores: f64,
+    pub(super) resident_bytes: f64,
     pub(super) connections: f64,
     pub(super) topics: f64,
     pub(super) partitions: f64,
@@ -112,6 +115,8 @@ impl View {
             forced_fills: rate("forced_fills"),
         };
         let present = Now {
+            cores: rate("process_cpu_milliseconds") / 1000.0,
+            resident_bytes: gauge("process_resident_bytes"),
             connections: gauge("grpc_connections"),
             topics: gauge("topics"),
             partitions: gauge("partitions"),
