@@ -47,6 +47,8 @@ impl ReplicaLog for Counter {
         Ok(end)
     }
 
+    fn flush(&self) {}
+
     fn move_start(&self, to: Offset) -> Result<Offset, StreamError> {
         Ok(to)
     }

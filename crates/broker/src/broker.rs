@@ -11,6 +11,7 @@ use ottla_log::LogDirectory;
 use ottla_metadata::{ControllerChannel, Image};
 use ottla_model::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
 use ottla_model::{LeaderEpoch, Offset, PartitionId, StreamId};
+use ottla_partition::Wanted;
 use ottla_runtime::{Clock, Metrics, Shutdown, Tasks, Thread, spawn_thread};
 use tokio::sync::watch;
 
@@ -159,9 +160,9 @@ impl Broker {
     /// Appends a batch at once, in the order of the calls; the answer resolves when the batch is
     /// as safe as was asked. Dropping the answer does not undo the append.
     pub fn produce(&self, request: ProduceRequest) -> ProduceAck {
-        let ProduceRequest { topic, partition, batch, acks, admission } = request;
+        let ProduceRequest { topic, partition, batch, acks, durability, admission } = request;
         let ack = match self.0.check_serving().and_then(|()| Ok(self.find(&topic, partition)?)) {
-            Ok(partition) => partition.produce(batch, acks),
+            Ok(partition) => partition.produce(batch, Wanted { acks, durability }),
             Err(error) => ProduceAck::answered(Err(error)),
         };
         // The log counts the bytes from here on.

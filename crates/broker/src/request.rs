@@ -31,6 +31,9 @@ pub struct ProduceRequest {
     pub batch: Bytes,
     /// Who has to have it before the answer.
     pub acks: Acks,
+    /// What it has to survive by then; `None`: what the topic says. Raises a relaxed topic's level for this
+    /// batch, and never lowers one.
+    pub durability: Option<Durability>,
     /// The room that [`crate::Broker::admit`] granted for at least `batch.len()` bytes.
     pub admission: Admission,
 }

@@ -31,6 +31,8 @@ pub struct ProduceBatch {
     pub partition: PartitionId,
     /// Who must have it before it is answered.
     pub acks: Acks,
+    /// What it must survive before it is answered; `None`: what the topic says.
+    pub durability: Option<Durability>,
     /// The encoded batch.
     pub batch: Bytes,
 }
@@ -92,6 +94,7 @@ impl ProduceSender {
             topic: Some(v1::produce_request::Topic::TopicId(id_bytes(batch.topic))),
             partition: batch.partition.0,
             acks: v1::Acks::from(batch.acks) as i32,
+            durability: batch.durability.map_or(0, |wanted| v1::Durability::from(wanted) as i32),
             batch: batch.batch,
             timeout_ms: 0,
         };

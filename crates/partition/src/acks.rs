@@ -15,6 +15,8 @@ pub(crate) struct Waiter {
     pub(crate) base_offset: Offset,
     pub(crate) log_append_time: Option<Timestamp>,
     pub(crate) acks: Acks,
+    /// Whether it waits for a flush that the topic itself does not ask for.
+    pub(crate) flushed: bool,
     pub(crate) duplicate: bool,
     /// When it stops waiting.
     pub(crate) deadline: Moment,

@@ -30,8 +30,12 @@ pub struct ReplicaConfig {
 }
 
 impl ReplicaConfig {
-    /// What an acknowledgement says that the bytes survive.
-    pub fn stated_durability(&self) -> Durability {
-        if self.flushes { self.durability } else { Durability::Relaxed }
+    /// What an acknowledgement says that the bytes survive; `flushed` when a flush was waited for.
+    pub fn stated_durability(&self, flushed: bool) -> Durability {
+        match (self.flushes, flushed) {
+            (false, _) => Durability::Relaxed,
+            (true, true) => Durability::Fsync,
+            (true, false) => self.durability,
+        }
     }
 }

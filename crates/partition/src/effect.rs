@@ -68,6 +68,10 @@ pub enum Condition {
     Committed(Offset),
     /// The leader's own bytes count up to here.
     Counted(Offset),
+    /// The high watermark is here or further, and the leader's own bytes are flushed up to here.
+    CommittedAndFlushed(Offset),
+    /// The leader's own bytes are flushed up to here.
+    Flushed(Offset),
 }
 
 impl Condition {
@@ -76,6 +80,10 @@ impl Condition {
         match self {
             Self::Committed(end) => offsets.high_watermark >= end,
             Self::Counted(end) => offsets.counted_end >= end,
+            Self::CommittedAndFlushed(end) => {
+                offsets.high_watermark >= end && offsets.flushed_end >= end
+            }
+            Self::Flushed(end) => offsets.flushed_end >= end,
         }
     }
 }

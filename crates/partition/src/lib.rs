@@ -24,4 +24,4 @@ pub use effect::{Appended, Condition, Effect, Produced, Ticket};
 pub use error::{AppendError, FetchError, MoveStartError, RoleError};
 pub use log::ReplicaLog;
 pub use offsets::{FetchBounds, Offsets};
-pub use replica::{Fetch, Replica};
+pub use replica::{Fetch, Replica, Wanted};

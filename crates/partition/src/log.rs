@@ -20,6 +20,10 @@ pub trait ReplicaLog {
     /// When the log cannot take it; then nothing of it was kept.
     fn append(&self, batch: StampedBatch, now: Timestamp) -> Result<Offset, StreamError>;
 
+    /// Asks a relaxed log to flush everything up to its end soon. How far it is
+    /// [`StreamOffsets::flushed_end`] tells, and a later [`crate::Replica::handle_flushed`].
+    fn flush(&self);
+
     /// Forgets the records below `to`, which MUST lie within the log. The first offset kept is the
     /// answer: the same or higher.
     ///

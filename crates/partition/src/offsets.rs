@@ -23,6 +23,8 @@ pub struct Offsets {
     /// What the leader itself has that counts: on stable storage on `fsync` topics, in the kernel's
     /// hands on `relaxed` ones.
     pub counted_end: Offset,
+    /// What the leader itself has on stable storage, as far as anybody asked.
+    pub flushed_end: Offset,
     /// The offset that the next record gets.
     pub log_end: Offset,
 }
@@ -46,6 +48,7 @@ impl Offsets {
             log_start: log.log_start,
             high_watermark: log.log_start,
             counted_end: log.durable_end,
+            flushed_end: log.flushed_end,
             log_end: log.log_end,
         };
         assert!(offsets_are_ordered(&offsets), "a log is opened in order: {offsets:?}");
@@ -73,6 +76,7 @@ impl Offsets {
         self.update(|offsets| {
             offsets.log_end = log.log_end;
             offsets.counted_end = log.durable_end.min(log.log_end);
+            offsets.flushed_end = log.flushed_end.min(log.log_end);
         });
     }
 
@@ -85,6 +89,13 @@ impl Offsets {
     pub(crate) fn count(&mut self, end: Offset) {
         self.update(|offsets| {
             offsets.counted_end = offsets.counted_end.max(end.min(offsets.log_end));
+        });
+    }
+
+    /// The log is flushed up to here, or further.
+    pub(crate) fn flush(&mut self, end: Offset) {
+        self.update(|offsets| {
+            offsets.flushed_end = offsets.flushed_end.max(end.min(offsets.log_end));
         });
     }
 

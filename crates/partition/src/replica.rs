@@ -34,6 +34,21 @@ pub struct Replica {
 /// 10,000 idle partitions are a designed state: beside its log, each has at most 4 KiB.
 const _: () = assert!(size_of::<Replica>() <= 512);
 
+/// What the producer of a batch asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// Who has to have it before the answer.
+    pub acks: Acks,
+    /// What it has to survive by then; `None`: what the topic says, which is never lowered.
+    pub durability: Option<Durability>,
+}
+
+impl From<Acks> for Wanted {
+    fn from(acks: Acks) -> Self {
+        Self { acks, durability: None }
+    }
+}
+
 /// What a fetch from an offset finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fetch {
@@ -95,6 +110,11 @@ impl Replica {
             Role::Leader(leader) => leader.waiting(),
             Role::Idle | Role::Follower(_) => 0,
         }
+    }
+
+    /// Whether anybody waits for a flush of a relaxed log.
+    pub fn waits_for_flush(&self) -> bool {
+        matches!(&self.role, Role::Leader(leader) if leader.waits_for_flush())
     }
 
     /// What a fetch from `offset` finds.
@@ -176,7 +196,8 @@ impl Replica {
         self.advance();
     }
 
-    /// Appends a batch that passed [`ReplicaConfig::rules`]. `moment` starts the wait.
+    /// Appends a batch that passed [`ReplicaConfig::rules`]. `moment` starts the wait. Who asks for
+    /// `fsync` on a relaxed topic waits for a flush; less than the topic's own durability is never given.
     ///
     /// # Errors
     /// When it is refused. Then nothing of it was kept, but for a duplicate whose offset is forgotten.
@@ -184,10 +205,11 @@ impl Replica {
         &mut self,
         log: &impl ReplicaLog,
         batch: CheckedBatch,
-        acks: Acks,
+        wanted: impl Into<Wanted>,
         now: Timestamp,
         moment: Moment,
     ) -> Result<Appended, AppendError> {
+        let Wanted { acks, durability } = wanted.into();
         let Role::Leader(leader) = &self.role else {
             return Err(AppendError::NotLeader { leader: self.role.known_leader() });
         };
@@ -195,12 +217,17 @@ impl Replica {
         let placed = leader.place(&self.config, log, log_end, batch, acks, now)?;
         self.follow_append(log, placed.end);
         self.advance();
-        let condition = Leader::condition(&placed, acks);
+        let raises = durability == Some(Durability::Fsync) && acks != Acks::None;
+        let flushed = raises && self.config.durability == Durability::Relaxed;
+        if flushed && self.offsets.flushed_end < placed.end {
+            log.flush();
+        }
+        let condition = Leader::condition(&placed, acks, flushed);
         let ticket = Ticket(self.next_ticket);
         let deadline = moment.plus(self.config.ack_wait_max);
         match &mut self.role {
             Role::Leader(leader) if condition.is_some_and(|c| !c.holds(&self.offsets)) => {
-                leader.wait(ticket, placed, acks, deadline);
+                leader.wait(ticket, placed, acks, flushed, deadline);
                 self.next_ticket += 1;
                 Ok(Appended::Waiting(ticket))
             }
@@ -208,6 +235,7 @@ impl Replica {
                 placed.base_offset,
                 placed.log_append_time,
                 acks,
+                flushed,
                 placed.duplicate,
             ))),
         }
@@ -252,6 +280,12 @@ impl Replica {
     pub fn handle_durable(&mut self, end: Offset) {
         self.offsets.count(end);
         self.advance();
+    }
+
+    /// The log is flushed up to `end`, which somebody asked a relaxed one for.
+    pub fn handle_flushed(&mut self, end: Offset) {
+        self.offsets.flush(end);
+        self.reply_reached();
     }
 
     /// Retention moved the log's start.
@@ -349,8 +383,9 @@ impl Replica {
         while let Role::Leader(leader) = &mut self.role
             && let Some((waiter, when)) = leader.pop_reached(&self.offsets)
         {
-            let Waiter { ticket, base_offset, log_append_time, acks, duplicate, .. } = waiter;
-            let produced = self.produced(base_offset, log_append_time, acks, duplicate);
+            let Waiter { ticket, base_offset, log_append_time, acks, flushed, duplicate, .. } =
+                waiter;
+            let produced = self.produced(base_offset, log_append_time, acks, flushed, duplicate);
             assert!(when.holds(&self.offsets), "an acknowledgement never leaves early");
             self.effects.push_back(Effect::Reply { ticket, produced, when });
         }
@@ -374,6 +409,7 @@ impl Replica {
         base_offset: Offset,
         log_append_time: Option<Timestamp>,
         acks: Acks,
+        flushed: bool,
         duplicate: bool,
     ) -> Produced {
         Produced {
@@ -381,7 +417,7 @@ impl Replica {
             log_append_time,
             log_start: self.offsets.log_start,
             acks,
-            durability: self.config.stated_durability(),
+            durability: self.config.stated_durability(flushed),
             duplicate,
         }
     }

@@ -22,6 +22,10 @@ impl ReplicaLog for Arc<Stream> {
         Stream::append(self, batch, now)
     }
 
+    fn flush(&self) {
+        Stream::flush(self);
+    }
+
     fn move_start(&self, to: Offset) -> Result<Offset, StreamError> {
         Stream::move_start(self, to)
     }

@@ -279,3 +279,107 @@ fn the_leaders_clock_is_in_the_answer_where_it_counts() {
         "#]],
     );
 }
+
+/// A request raises a relaxed topic's level: it waits for a flush up to its batch, which others of the
+/// same topic do not.
+#[test]
+fn a_request_for_fsync_on_a_relaxed_topic_waits_for_a_flush() {
+    let config = ReplicaConfig { durability: Durability::Relaxed, ..config() };
+    check_with(
+        config,
+        "
+        leader epoch=0
+        append records=2 acks=all durability=fsync
+        append records=1 acks=all
+        append records=1 acks=leader durability=fsync
+        append records=1 acks=none durability=fsync
+        flushed 1
+        flushed 3
+        flushed 4
+        append producer=7 epoch=0 sequence=0 records=1 acks=all
+        append producer=7 epoch=0 sequence=0 records=1 acks=all durability=fsync
+        flushed 6
+        append producer=7 epoch=0 sequence=0 records=1 acks=all durability=fsync
+        ",
+        expect![[r#"
+            leader epoch=0
+            append records=2 acks=all durability=fsync
+              log: append 0..2 epoch=0
+              log: flush
+              ? ticket=0
+            append records=1 acks=all
+              log: append 2..3 epoch=0
+              = offset=2 acks=all durability=relaxed
+            append records=1 acks=leader durability=fsync
+              log: append 3..4 epoch=0
+              log: flush
+              ? ticket=1
+            append records=1 acks=none durability=fsync
+              log: append 4..5 epoch=0
+              = offset=4 acks=none durability=relaxed
+            flushed 1
+            flushed 3
+              = ticket=0 offset=0 acks=all durability=fsync when=CommittedAndFlushed(2)
+            flushed 4
+              = ticket=1 offset=3 acks=leader durability=fsync when=Flushed(4)
+            append producer=7 epoch=0 sequence=0 records=1 acks=all
+              log: append 5..6 epoch=0
+              = offset=5 acks=all durability=relaxed
+            append producer=7 epoch=0 sequence=0 records=1 acks=all durability=fsync
+              log: flush
+              ? ticket=2
+            flushed 6
+              = ticket=2 offset=5 acks=all durability=fsync duplicate when=CommittedAndFlushed(6)
+            append producer=7 epoch=0 sequence=0 records=1 acks=all durability=fsync
+              = offset=5 acks=all durability=fsync duplicate
+        "#]],
+    );
+}
+
+/// A request never lowers a topic's level, and asks for no flush that comes anyway.
+#[test]
+fn a_request_for_less_than_the_topic_says_gets_what_the_topic_says() {
+    check(
+        "
+        leader epoch=0
+        append records=1 acks=all durability=relaxed
+        append records=1 acks=all durability=fsync
+        durable 2
+        ",
+        expect![[r#"
+            leader epoch=0
+            append records=1 acks=all durability=relaxed
+              log: append 0..1 epoch=0
+              ? ticket=0
+            append records=1 acks=all durability=fsync
+              log: append 1..2 epoch=0
+              ? ticket=1
+            durable 2
+              = ticket=0 offset=0 acks=all durability=fsync when=Committed(1)
+              = ticket=1 offset=1 acks=all durability=fsync when=Committed(2)
+        "#]],
+    );
+}
+
+/// Where a flush means nothing, none is claimed.
+#[test]
+fn a_flush_that_means_nothing_is_stated_as_relaxed() {
+    let config = ReplicaConfig { durability: Durability::Relaxed, flushes: false, ..config() };
+    check_with(
+        config,
+        "
+        leader epoch=0
+        append records=1 acks=all durability=fsync
+        flushed 1
+        ",
+        expect![[r#"
+            leader epoch=0
+            append records=1 acks=all durability=fsync
+              log: append 0..1 epoch=0
+              log: flush
+              ? ticket=0
+            flushed 1
+              = ticket=0 offset=0 acks=all durability=relaxed when=CommittedAndFlushed(1)
+        "#]],
+    );
+}

@@ -192,6 +192,9 @@ impl Bench {
         if stream.append(batch(base, &records, padding), now()).is_err() {
             return false;
         }
+        if self.rng.chance(1, 20) {
+            stream.flush();
+        }
         self.next_record += count;
         self.history.written[n].extend(records);
         true

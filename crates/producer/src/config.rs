@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ottla_client::{Client, ClientConfig, ClientError};
 use ottla_model::limits::{BATCH_BYTES_MAX, PRODUCER_IN_FLIGHT_MAX};
-use ottla_model::{Acks, ByteCount, KIB, MIB};
+use ottla_model::{Acks, ByteCount, Durability, KIB, MIB};
 use ottla_record::Compression;
 use ottla_runtime::entropy;
 
@@ -21,6 +21,10 @@ const BATCH_BYTES_MIN: u64 = KIB;
 pub struct ProducerConfig {
     /// Who must have a record before it counts as delivered. Default: all.
     pub acks: Acks,
+    /// What a record must survive before it counts as delivered, where that is more than its topic
+    /// says: [`Durability::Fsync`] has a relaxed topic flushed up to each batch, at the cost of a flush of
+    /// the disk for those that are under way together. Default: what the topic says.
+    pub durability: Option<Durability>,
     /// How batches are compressed. Default: not at all, which costs least CPU on every hop; choose
     /// `lz4` or `zstd` where network or disk are the limit.
     pub compression: Compression,
@@ -44,6 +48,7 @@ impl Default for ProducerConfig {
     fn default() -> Self {
         Self {
             acks: Acks::All,
+            durability: None,
             compression: Compression::None,
             batch_bytes: ByteCount(256 * KIB),
             linger: Duration::from_millis(5),
@@ -76,6 +81,12 @@ impl ProducerBuilder {
     /// See [`ProducerConfig::acks`].
     pub fn acks(mut self, acks: Acks) -> Self {
         self.config.acks = acks;
+        self
+    }
+
+    /// See [`ProducerConfig::durability`].
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.config.durability = Some(durability);
         self
     }
 

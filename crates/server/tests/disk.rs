@@ -86,6 +86,7 @@ async fn producers_wait_for_room_instead_of_filling_the_memory() {
             partition: ottla_model::PartitionId(round % 4),
             batch: batch.clone(),
             acks: ottla_model::Acks::None,
+            durability: None,
             admission,
         };
         broker.produce(request).await.unwrap();

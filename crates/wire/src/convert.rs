@@ -51,6 +51,16 @@ pub fn acks_of_request(value: i32) -> Result<Acks, UnknownValue> {
     }
 }
 
+/// The durability asked for, when one was.
+pub fn durability_of_request(value: i32) -> Result<Option<Durability>, UnknownValue> {
+    match v1::Durability::try_from(value) {
+        Ok(v1::Durability::Unspecified) => Ok(None),
+        Ok(v1::Durability::Relaxed) => Ok(Some(Durability::Relaxed)),
+        Ok(v1::Durability::Fsync) => Ok(Some(Durability::Fsync)),
+        Err(_) => Err(UnknownValue { field: "durability", value }),
+    }
+}
+
 /// The name of the compression asked for, as the topic setting and the record format spell it.
 pub fn compression_of_request(value: i32) -> Result<&'static str, UnknownValue> {
     match v1::Compression::try_from(value) {

@@ -127,7 +127,12 @@ impl Partition {
 
     /// The log counts up to `end`. Runs on a storage thread.
     pub(crate) fn handle_durable(&self, end: Offset) {
-        self.change("durable end", |state, _| state.replica.handle_durable(end));
+        self.change("durable end", |state, stream| {
+            state.replica.handle_durable(end);
+            if state.replica.waits_for_flush() {
+                state.replica.handle_flushed(stream.offsets().flushed_end);
+            }
+        });
         self.settled.notify_waiters();
     }
 

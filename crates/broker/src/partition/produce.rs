@@ -1,9 +1,11 @@
 //! A batch on its way in: checked outside of the lock, appended under it.
 
 use bytes::Bytes;
-use ottla_model::{Acks, ByteCount, Moment};
-use ottla_partition::Appended;
-use ottla_record::{BatchError, CheckedBatch, validate};
+use ottla_log::producers::{ProducerBatch, Verdict};
+use ottla_model::limits::BATCH_BYTES_MAX;
+use ottla_model::{ByteCount, Moment};
+use ottla_partition::{Appended, Wanted};
+use ottla_record::{BatchError, BatchHeader, BatchRules, CheckedBatch, validate};
 
 use super::Partition;
 use super::state::{Answer, State, at_once};
@@ -13,34 +15,50 @@ use crate::translate;
 
 impl Partition {
     /// Appends one batch. Calls from one thread are appended in their order.
-    pub(crate) fn produce(&self, batch: Bytes, acks: Acks) -> ProduceAck {
+    pub(crate) fn produce(&self, batch: Bytes, wanted: impl Into<Wanted>) -> ProduceAck {
         if let Err(error) = self.check_whole() {
             return ProduceAck::answered(Err(error.into()));
         }
         match self.check(batch) {
-            Ok(checked) => self.append(checked, acks),
+            Ok(checked) => self.append(checked, wanted.into()),
             Err(error) => ProduceAck::answered(Err(error)),
         }
     }
 
     fn check(&self, batch: Bytes) -> Result<CheckedBatch, ProduceError> {
         let rules = self.state.lock().replica.config().rules;
-        validate(batch, &rules).map_err(|error| match error {
-            BatchError::TooLarge { size, size_max } => {
-                ProduceError::TooLarge { topic: self.topic_ref(), size, size_max }
-            }
-            other => ProduceError::Invalid { fault: fault(&other), why: other.to_string() },
+        validate(batch.clone(), &rules).or_else(|error| {
+            self.check_resent(batch, &rules).ok_or_else(|| match error {
+                BatchError::TooLarge { size, size_max } => {
+                    ProduceError::TooLarge { topic: self.topic_ref(), size, size_max }
+                }
+                other => ProduceError::Invalid { fault: fault(&other), why: other.to_string() },
+            })
         })
     }
 
-    fn append(&self, batch: CheckedBatch, acks: Acks) -> ProduceAck {
+    /// A batch that was taken once and is sent again is no less welcome under rules that became stricter
+    /// meanwhile: its producer wants to hear the answer that it missed, and nothing is appended.
+    fn check_resent(&self, batch: Bytes, rules: &BatchRules) -> Option<CheckedBatch> {
+        let header = BatchHeader::peek(&batch).ok().filter(BatchHeader::is_idempotent)?;
+        let now = self.around.clock.now();
+        let Verdict::Duplicate { .. } =
+            self.stream.check_producer(&ProducerBatch::from(&header), now)
+        else {
+            return None;
+        };
+        let lenient = BatchRules::for_client(BATCH_BYTES_MAX);
+        validate(batch, &BatchRules { origin: rules.origin, ..lenient }).ok()
+    }
+
+    fn append(&self, batch: CheckedBatch, wanted: Wanted) -> ProduceAck {
         let (bytes, records) = (batch.size() as u64, batch.header().record_count);
         let (now, moment) = (self.around.clock.now(), self.around.clock.moment());
         let appended = self.change("append", |state, stream| {
             if let Some(closed) = &state.closed {
                 return ProduceAck::answered(Err(self.lookup_error(closed).into()));
             }
-            let appended = state.replica.append(stream, batch, acks, now, moment);
+            let appended = state.replica.append(stream, batch, wanted, now, moment);
             self.acknowledgement(state, appended, moment)
         });
         let ack = appended.unwrap_or_else(|| ProduceAck::answered(self.lost()));

@@ -7,7 +7,8 @@ use futures::FutureExt as _;
 use ottla_log::storage::MemoryStorage;
 use ottla_log::{Lane, LogDirectory, LogSettings, OpenContext, StreamSettings};
 use ottla_model::{
-    Acks, BrokerId, Durability, LeaderEpoch, PartitionId, Rng, StreamId, Timestamp, TopicId,
+    Acks, BrokerId, Durability, LeaderEpoch, PartitionId, ProducerEpoch, ProducerId, Rng, Sequence,
+    StreamId, Timestamp, TopicId,
 };
 use ottla_record::{BatchBuilder, BatchOptions, BatchRules, NO_HEADERS, TimestampType};
 use ottla_runtime::{Metrics, Shutdown};
@@ -116,6 +117,35 @@ async fn an_acknowledgement_of_nobody_comes_at_once() {
     let bench = Bench::new(Durability::Fsync);
     let produced = bench.partition.produce(batch(1), Acks::None).await.unwrap();
     assert_eq!((produced.base_offset, produced.acks), (Offset(0), Acks::None));
+}
+
+/// regression: the limit was lowered between a batch and its retry, which was then refused: its producer
+/// took for lost what was stored.
+#[tokio::test]
+async fn a_batch_sent_again_is_recognised_whatever_the_rules_are_by_now() {
+    let bench = Bench::new(Durability::Fsync);
+    let numbered = |sequence| {
+        let mut builder = BatchBuilder::new();
+        builder.push(Timestamp(5), None, Some(&[7; 2000]), NO_HEADERS);
+        builder.finish(&BatchOptions {
+            producer_id: ProducerId(3),
+            producer_epoch: ProducerEpoch(0),
+            base_sequence: Sequence(sequence),
+            ..BatchOptions::default()
+        })
+    };
+    let first = bench.partition.produce(numbered(0), Acks::All);
+    bench.make_durable();
+    assert_eq!(first.await.unwrap().base_offset, Offset(0));
+    let stricter = ReplicaConfig {
+        rules: BatchRules::for_client(1024),
+        ..config(bench.partition.id(), Durability::Fsync)
+    };
+    bench.partition.change("alter", |state, stream| state.replica.alter(stream, stricter));
+    let again = bench.partition.produce(numbered(0), Acks::All).await.unwrap();
+    assert!(again.duplicate && again.base_offset == Offset(0), "{again:?}");
+    let next = bench.partition.produce(numbered(1), Acks::All).await.unwrap_err();
+    assert!(matches!(next, ProduceError::TooLarge { .. }), "{next}");
 }
 
 #[tokio::test]

@@ -27,6 +27,39 @@ async fn batches_are_acknowledged_with_their_offsets_and_how_safe_they_are() {
     }
 }
 
+/// A relaxed topic, and requests that want more, and that want less: by stream and by call.
+#[tokio::test]
+async fn a_request_raises_a_relaxed_topics_durability_for_its_records() {
+    let door = Door::with_topic("flights", 1).await;
+    let relaxed = v1::CreateTopicRequest {
+        name: "ticks".to_owned(),
+        partitions: 1,
+        config: [("durability".to_owned(), "relaxed".to_owned())].into(),
+        ..Default::default()
+    };
+    door.topics().create_topic(relaxed).await.expect("it is made");
+    let mut produce = door.produce().await;
+    let (fsync, less) = (v1::Durability::Fsync, v1::Durability::Relaxed);
+    for (correlation, topic, wanted, stated) in
+        [(1, "ticks", fsync, fsync), (2, "ticks", less, less), (3, "flights", less, fsync)]
+    {
+        let durability = wanted as i32;
+        let request = request(correlation, topic, batch(&["a"]));
+        produce.send(v1::ProduceRequest { durability, ..request });
+        let (_, answer) = produce.answer().await;
+        assert_eq!(answer.expect("it is stored").durability(), stated, "{topic}");
+    }
+    let record = v1::Record { value: Some(Bytes::from_static(b"b")), ..Default::default() };
+    let request = v1::PublishRequest {
+        topic: "ticks".to_owned(),
+        records: vec![record],
+        durability: fsync as i32,
+        ..Default::default()
+    };
+    let published = door.producer().publish(request).await.expect("stored").into_inner();
+    assert_eq!(published.batches[0].durability(), fsync);
+}
+
 #[tokio::test]
 async fn the_error_of_one_batch_ends_nothing() {
     let door = Door::with_topic("flights", 1).await;

@@ -120,7 +120,8 @@ async fn append(
     check(&batch, call.version())?;
     let admission = call.door.broker.admit(batch.len() as u64).await;
     let admission = admission.map_err(|error| Refusal::from(&error))?;
-    let batch = Batch { topic: topic.clone(), partition, batch, acks, admission };
+    let durability = None;
+    let batch = Batch { topic: topic.clone(), partition, batch, acks, durability, admission };
     let ack = call.door.broker.produce(batch);
     match ack.ready() {
         Some(Err(error)) => Err(refused(call, error, topic, partition)),

@@ -260,6 +260,8 @@ impl Stream {
             state.flushed_end = state.flushed_end.max(flushed);
         }
         self.release_segments(&mut state);
+        // A flush may have waited for the creation.
+        self.queue(&mut state);
     }
 
     /// Gives a closed segment's file its exact length, and an index beside it. Counts as a fill, so

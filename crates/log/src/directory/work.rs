@@ -12,7 +12,7 @@ use crate::journal::Wrote;
 use crate::planted::Planted;
 use crate::segment::{write_fill, write_straight};
 use crate::storage::{self, AlignedBuf};
-use crate::stream::{FillTo, StraightPlan, StraightWork, Stream};
+use crate::stream::{FillTo, FlushPlan, StraightPlan, StraightWork, Stream};
 
 /// How long a checkpoint may be behind what happened, so that recovery stays short.
 const CHECKPOINT_AGE_MS_MAX: i64 = 10_000;
@@ -66,7 +66,9 @@ impl Shared {
             // What it has left is queued again by whoever fills it, which may be another thread just now.
             state.ready = false;
         }
-        if self.fill(&stream, FillTo::Rest)? {
+        let filled = self.fill(&stream, FillTo::Rest)?;
+        self.flush(&stream)?;
+        if filled {
             return Ok(true);
         }
         let mut state = stream.state.lock();
@@ -79,6 +81,32 @@ impl Shared {
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// Makes durable what a relaxed stream has in files, when somebody asked for that.
+    fn flush(&self, stream: &Arc<Stream>) -> Result<(), Offline> {
+        let Some(plan) = stream.state.lock().plan_flush() else { return Ok(()) };
+        let result = self.write_flush(stream, &plan);
+        let judged = self.judge("flushing a segment", result);
+        let mut state = stream.state.lock();
+        if state.end_flush(&plan, judged == Ok(true)) {
+            self.durable.lock().push((stream.id(), state.durable_end));
+        }
+        if judged == Ok(true) {
+            stream.queue(&mut state);
+        }
+        judged.map(|_| ())
+    }
+
+    fn write_flush(&self, stream: &Stream, plan: &FlushPlan) -> storage::Result<()> {
+        for (name, _) in &plan.dirty {
+            match self.sync_segment(*name) {
+                // It lay below the log's start, or was cut away.
+                Err(error) if error.is_not_found() => {}
+                other => other?,
+            }
+        }
+        self.files.sync_names_of(stream.id())
     }
 
     /// Fills one stretch of a stream's tail into its segment; answers whether there was one.

@@ -104,6 +104,7 @@ fn walk_known(
     let stopped = batches.run(|header, position| {
         walked.take(content, header);
         rebuild.batch(header, position);
+        Ok(())
     });
     let (position, offset) = (batches.position, batches.next);
     let what = match stopped {
@@ -135,11 +136,21 @@ fn walk_relaxed(
     rebuild.begin(base);
     let reader = content.reader(at, storage);
     let mut batches = Batches::new(&reader, base, bytes);
-    let mut take = |header: &BatchHeader, position| {
+    // As recovery has them: no batch counts whose epoch is older than that before.
+    let mut epochs = content.checkpoint.epochs.clone();
+    epochs.truncate(content.end);
+    let mut follow = |header: &BatchHeader| {
+        let assigned = epochs.assign(header.leader_epoch, header.base_offset);
+        assigned.map_err(|_| "a batch whose leader epoch is older than that before".to_owned())
+    };
+    let mut stopped = batches.run(|header, position| {
+        if position >= known {
+            follow(header)?;
+        }
         walked.take(content, header);
         rebuild.batch(header, position);
-    };
-    let mut stopped = batches.run(&mut take);
+        Ok(())
+    });
     let mut bad = Vec::new();
     if batches.position < known {
         // What the checkpoint knows of is there as far as it goes, bad or not; the tail begins behind.
@@ -148,12 +159,17 @@ fn walk_relaxed(
         let what = std::mem::replace(&mut stopped, Ok(())).err().unwrap_or_default();
         bad.push(Bad { path, position, offset, what });
         (batches.position, batches.next) = (known, content.end);
-        stopped = batches.run(|header, _| walked.take(content, header));
+        stopped = batches.run(|header, _| {
+            follow(header)?;
+            walked.take(content, header);
+            Ok(())
+        });
     }
     let (position, offset, path) = (batches.position, batches.next, reader.path);
     rebuild.end(bad.is_empty());
     walked.bad.append(&mut bad);
     walked.torn = stopped.err().map(|what| Bad { path, position, offset, what });
+    content.checkpoint.epochs = epochs;
     content.segments[at].cut(position);
     content.segments[at].in_file = position;
     content.end = offset;
@@ -191,10 +207,13 @@ impl<'a> Batches<'a> {
     }
 
     /// Hands out batches until the end, or until one is not as it should be.
-    fn run(&mut self, mut visit: impl FnMut(&BatchHeader, u64)) -> Result<(), String> {
+    fn run(
+        &mut self,
+        mut visit: impl FnMut(&BatchHeader, u64) -> Result<(), String>,
+    ) -> Result<(), String> {
         while self.position < self.bytes {
             let header = self.check()?;
-            visit(&header, self.position);
+            visit(&header, self.position)?;
             self.position += header.size() as u64;
             self.next = header.next_offset();
         }

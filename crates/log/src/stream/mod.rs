@@ -1,11 +1,12 @@
 //! One log: appends at its end, reads anywhere, truncation and a start that moves.
 //!
 //! Read in this order: [`state`] (what a stream is, under its lock), [`tail`] (the newest batches),
-//! [`ops`] (operations on their way into the journal), [`append`], [`fill`], [`straight`], [`read`], [`lookup`],
+//! [`ops`] (operations on their way into the journal), [`append`], [`fill`], [`flush`], [`straight`], [`read`], [`lookup`],
 //! [`timestamps`], [`truncate`], [`start`], [`snapshot`] (what a checkpoint says).
 
 mod append;
 mod fill;
+mod flush;
 mod lookup;
 mod ops;
 mod read;
@@ -35,6 +36,7 @@ use crate::producers::{ProducerBatch, ProducerTable, Verdict};
 use crate::settings::StreamSettings;
 
 pub(crate) use fill::{Advance, FillTo};
+pub(crate) use flush::FlushPlan;
 pub(crate) use ops::Ops;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use state::{Life, StreamState};
@@ -313,7 +315,7 @@ impl Stream {
         if state.straight_may_begin(self.waits_for_barriers()) && !state.ops.queue_held(true) {
             self.shared.queues.straight.push(self.me());
         }
-        if !state.ready && !state.is_fsync() && state.tail.first_unwritten().is_some() {
+        if !state.ready && !state.is_fsync() && (state.has_unwritten() || state.wants_flush()) {
             state.ready = true;
             self.shared.queues.straight.push(self.me());
         }

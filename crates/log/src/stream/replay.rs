@@ -54,6 +54,8 @@ impl StreamState {
             log_end: end,
             durable_end: end,
             flushed_end: end,
+            flush_wanted: Offset::ZERO,
+            flushing: false,
             segments: known,
             tail: Tail::default(),
             epochs,
@@ -279,6 +281,9 @@ impl Stream {
                 "segment {} holds {} bytes, and only {} of them came back",
                 active.base, active.written, active.bytes
             ));
+        }
+        if let Some((segment, from, upto)) = state.hole() {
+            return Err(format!("bytes {from} to {upto} of segment {segment} are nowhere"));
         }
         Ok(())
     }

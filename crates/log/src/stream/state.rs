@@ -67,6 +67,10 @@ pub(crate) struct StreamState {
     pub(crate) log_end: Offset,
     pub(crate) durable_end: Offset,
     pub(crate) flushed_end: Offset,
+    /// Up to where somebody wants a relaxed stream flushed before its time.
+    pub(crate) flush_wanted: Offset,
+    /// Whether that is under way.
+    pub(crate) flushing: bool,
     /// Oldest first; never empty. The last one is written to.
     pub(crate) segments: VecDeque<Segment>,
     pub(crate) tail: Tail,
@@ -124,6 +128,8 @@ impl StreamState {
             log_end: Offset::ZERO,
             durable_end: Offset::ZERO,
             flushed_end: Offset::ZERO,
+            flush_wanted: Offset::ZERO,
+            flushing: false,
             segments: VecDeque::from([Segment::begin(Offset::ZERO, index_interval_bytes)]),
             tail: Tail::default(),
             epochs: EpochCache::new(),
@@ -192,6 +198,15 @@ impl StreamState {
                 Err(StreamError::Damaged { stream: self.id, what: what.clone() })
             }
         }
+    }
+
+    /// Bytes that are neither in a file nor in the tail: segment, from, upto. Damage brings that about.
+    pub(crate) fn hole(&self) -> Option<(Offset, u64, u64)> {
+        let (segment, upto) = match self.tail.first_unwritten() {
+            Some(piece) => (self.segment(piece.segment)?, piece.position),
+            None => (self.active(), self.active().bytes),
+        };
+        (segment.written < upto).then_some((segment.base, segment.written, upto))
     }
 
     /// Whether everything is in files, the last block of them a partial one.

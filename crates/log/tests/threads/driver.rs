@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ottla_log::{LogDirectory, Room, Stream, StreamError, StreamSettings};
+use ottla_log::{LogDirectory, Room, Stream, StreamError, StreamOffsets, StreamSettings};
 use ottla_model::{Durability, Offset, PartitionId, Rng, StreamId, Timestamp, TopicId};
 use parking_lot::Mutex;
 
@@ -67,7 +67,11 @@ impl Driver<'_> {
                 stream.move_start(Offset(half)).expect("it moves");
             }
             840..900 => self.compare(&stream, known),
-            900..970 => self.wait_until_durable(&stream),
+            900..940 => self.wait_until(&stream, |offsets| offsets.durable_end),
+            940..970 => {
+                assert_eq!(stream.flush().0, known.end);
+                self.wait_until(&stream, |offsets| offsets.flushed_end);
+            }
             970..982 => alter(&stream, known),
             982..988 => {
                 self.log.drop_stream(slot.id).expect("it is there");
@@ -121,10 +125,10 @@ impl Driver<'_> {
         assert_eq!(found.entries, expected.copied().collect::<Vec<_>>());
     }
 
-    fn wait_until_durable(&self, stream: &Stream) {
+    fn wait_until(&self, stream: &Stream, reached: impl Fn(StreamOffsets) -> Offset) {
         let begun = Instant::now();
         let end = stream.offsets().log_end;
-        while stream.offsets().durable_end < end {
+        while reached(stream.offsets()) < end {
             let what = || (stream.offsets(), self.log.state(), self.log.metrics());
             assert!(begun.elapsed() < PATIENCE, "{:?} of {} is never durable", what(), stream.id());
             std::thread::sleep(Duration::from_micros(200));

@@ -28,6 +28,9 @@ pub(crate) struct Leader {
     all: AckQueue,
     /// Waiting for the leader's own bytes to count.
     own: AckQueue,
+    /// The same two, who wait for a flush as well, on a relaxed topic.
+    all_flushed: AckQueue,
+    own_flushed: AckQueue,
 }
 
 /// Where a batch is in the log: freshly appended, or since long.
@@ -87,23 +90,47 @@ impl Leader {
     }
 
     /// What must be reached before the producer of this batch is answered; none for `acks=none`.
-    pub(crate) fn condition(placed: &Placed, acks: Acks) -> Option<Condition> {
-        match acks {
-            Acks::All => Some(Condition::Committed(placed.end)),
-            Acks::Leader => Some(Condition::Counted(placed.end)),
-            Acks::None => None,
+    pub(crate) fn condition(placed: &Placed, acks: Acks, flushed: bool) -> Option<Condition> {
+        match (acks, flushed) {
+            (Acks::All, false) => Some(Condition::Committed(placed.end)),
+            (Acks::All, true) => Some(Condition::CommittedAndFlushed(placed.end)),
+            (Acks::Leader, false) => Some(Condition::Counted(placed.end)),
+            (Acks::Leader, true) => Some(Condition::Flushed(placed.end)),
+            (Acks::None, _) => None,
         }
     }
 
-    pub(crate) fn wait(&mut self, ticket: Ticket, placed: Placed, acks: Acks, deadline: Moment) {
+    pub(crate) fn wait(
+        &mut self,
+        ticket: Ticket,
+        placed: Placed,
+        acks: Acks,
+        flushed: bool,
+        deadline: Moment,
+    ) {
         let Placed { base_offset, end, log_append_time, duplicate } = placed;
-        let waiter =
-            Waiter { ticket, end, base_offset, log_append_time, acks, duplicate, deadline };
-        match acks {
-            Acks::All => self.all.insert(waiter),
-            Acks::Leader => self.own.insert(waiter),
-            Acks::None => unreachable!("acks=none waits for nothing"),
+        let waiter = Waiter {
+            ticket,
+            end,
+            base_offset,
+            log_append_time,
+            acks,
+            flushed,
+            duplicate,
+            deadline,
+        };
+        match (acks, flushed) {
+            (Acks::All, false) => self.all.insert(waiter),
+            (Acks::All, true) => self.all_flushed.insert(waiter),
+            (Acks::Leader, false) => self.own.insert(waiter),
+            (Acks::Leader, true) => self.own_flushed.insert(waiter),
+            (Acks::None, _) => unreachable!("acks=none waits for nothing"),
         }
+    }
+
+    /// Whether anybody waits for a flush.
+    pub(crate) fn waits_for_flush(&self) -> bool {
+        self.all_flushed.len() + self.own_flushed.len() > 0
     }
 
     /// Where the high watermark may be (R8).
@@ -118,38 +145,52 @@ impl Leader {
     /// The next waiter whose condition holds, with that condition: in the order of the log, so that a
     /// producer that mixes acks is answered in order as well.
     pub(crate) fn pop_reached(&mut self, offsets: &Offsets) -> Option<(Waiter, Condition)> {
-        let own = self.own.next_reached(offsets.counted_end);
-        let all = self.all.next_reached(offsets.high_watermark);
-        if own.is_some() && (all.is_none() || own < all) {
-            self.own.pop().map(|waiter| (waiter, Condition::Counted(waiter.end)))
-        } else {
-            all.and_then(|_| self.all.pop())
-                .map(|waiter| (waiter, Condition::Committed(waiter.end)))
-        }
+        let Offsets { counted_end, flushed_end, high_watermark, .. } = *offsets;
+        let ends = [counted_end, high_watermark, flushed_end, flushed_end.min(high_watermark)];
+        let queues = self.queues().into_iter().zip(ends);
+        let first = queues
+            .enumerate()
+            .filter_map(|(at, (queue, end))| queue.next_reached(end).map(|place| (place, at)));
+        let (_, at) = first.min()?;
+        let waiter = self.queues_mut()[at].pop()?;
+        let when = match (waiter.acks, waiter.flushed) {
+            (Acks::All, false) => Condition::Committed(waiter.end),
+            (Acks::All, true) => Condition::CommittedAndFlushed(waiter.end),
+            (_, false) => Condition::Counted(waiter.end),
+            (_, true) => Condition::Flushed(waiter.end),
+        };
+        Some((waiter, when))
+    }
+
+    fn queues(&self) -> [&AckQueue; 4] {
+        [&self.own, &self.all, &self.own_flushed, &self.all_flushed]
+    }
+
+    fn queues_mut(&mut self) -> [&mut AckQueue; 4] {
+        [&mut self.own, &mut self.all, &mut self.own_flushed, &mut self.all_flushed]
     }
 
     pub(crate) fn take_expired(&mut self, now: Moment) -> Vec<Waiter> {
-        in_order(self.own.take_expired(now), self.all.take_expired(now))
+        in_order(self.queues_mut().map(|queue| queue.take_expired(now)))
     }
 
     pub(crate) fn take_all(&mut self) -> Vec<Waiter> {
-        in_order(self.own.take_all(), self.all.take_all())
+        in_order(self.queues_mut().map(AckQueue::take_all))
     }
 
     pub(crate) fn earliest_deadline(&self) -> Option<Moment> {
-        let queues = [&self.own, &self.all];
-        queues.into_iter().filter_map(AckQueue::earliest_deadline).min()
+        self.queues().into_iter().filter_map(AckQueue::earliest_deadline).min()
     }
 
     pub(crate) fn waiting(&self) -> usize {
-        self.own.len() + self.all.len()
+        self.queues().into_iter().map(AckQueue::len).sum()
     }
 }
 
-fn in_order(mut some: Vec<Waiter>, others: Vec<Waiter>) -> Vec<Waiter> {
-    some.extend(others);
-    some.sort_by_key(|waiter| waiter.ticket);
-    some
+fn in_order(queues: [Vec<Waiter>; 4]) -> Vec<Waiter> {
+    let mut all = queues.concat();
+    all.sort_by_key(|waiter| waiter.ticket);
+    all
 }
 
 fn check_in_sync(config: &ReplicaConfig, acks: Acks) -> Result<(), AppendError> {

@@ -137,6 +137,10 @@ impl ReplicaLog for FakeLog {
         Ok(end)
     }
 
+    fn flush(&self) {
+        self.0.borrow_mut().calls.push("flush".to_owned());
+    }
+
     fn move_start(&self, to: Offset) -> Result<Offset, StreamError> {
         let mut inner = self.0.borrow_mut();
         inner.check()?;

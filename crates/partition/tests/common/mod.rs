@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! leader epoch=N        follower epoch=N leader=B      alter durability=relaxed min_insync=2
-//! append producer=P epoch=E sequence=S records=N acks=all|leader|none
-//! durable N             stopped          crash         time MILLIS        days N
+//! append producer=P epoch=E sequence=S records=N acks=all|leader|none durability=fsync
+//! durable N   flushed N   stopped        crash         time MILLIS        days N
 //! fetch N               park N           move-start N  epoch-end epoch=E end=N
 //! ```
 //!
@@ -22,7 +22,7 @@ use ottla_model::{
     Acks, BrokerId, Durability, LeaderEpoch, Moment, Offset, ProducerEpoch, ProducerId, Sequence,
     StreamId, Timestamp,
 };
-use ottla_partition::{Appended, Effect, Fetch, Produced, Replica, ReplicaConfig};
+use ottla_partition::{Appended, Effect, Fetch, Produced, Replica, ReplicaConfig, Wanted};
 use ottla_record::{
     BatchBuilder, BatchOptions, BatchRules, CheckedBatch, NO_HEADERS, TimestampType, validate,
 };
@@ -118,6 +118,11 @@ impl World {
                 self.replica.handle_durable(words.offset());
                 None
             }
+            "flushed" => {
+                self.log.flush(words.offset());
+                self.replica.handle_flushed(words.offset());
+                None
+            }
             "stopped" => {
                 self.log.stop();
                 self.replica.handle_log_stopped("the disk is gone");
@@ -163,7 +168,14 @@ impl World {
             Some("none") => Acks::None,
             Some(other) => panic!("there are no acks `{other}`"),
         };
-        Some(match self.replica.append(&self.log, batch, acks, self.now, self.moment) {
+        let durability = match words.text("durability") {
+            None => None,
+            Some("relaxed") => Some(Durability::Relaxed),
+            Some("fsync") => Some(Durability::Fsync),
+            Some(other) => panic!("there is no durability `{other}`"),
+        };
+        let wanted = Wanted { acks, durability };
+        Some(match self.replica.append(&self.log, batch, wanted, self.now, self.moment) {
             Ok(Appended::Waiting(ticket)) => format!("? ticket={}", ticket.0),
             Ok(Appended::Answered(produced)) => format!("= {}", produced_text(&produced)),
             Err(error) => format!("! {error}"),

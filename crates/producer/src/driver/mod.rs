@@ -269,6 +269,7 @@ impl Driver {
             topic: self.topics[topic.0 as usize].route.id,
             partition: gathering.partition,
             acks: self.shared.config.acks,
+            durability: self.shared.config.durability,
             batch: bytes,
         });
     }

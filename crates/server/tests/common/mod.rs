@@ -55,6 +55,7 @@ pub(crate) async fn produce(
         partition: PartitionId(partition),
         batch,
         acks: Acks::All,
+        durability: None,
         admission,
     };
     tokio::time::timeout(WAIT, broker.produce(request)).await.expect("acknowledged in time")

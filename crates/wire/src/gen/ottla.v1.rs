@@ -1591,6 +1591,10 @@ pub struct PublishRequest {
     /// How the server compresses the batches it makes.
     #[prost(enumeration = "Compression", tag = "5")]
     pub compression: i32,
+    /// What they must survive before the answer. Not said, or less than the topic's `durability`: what the
+    /// topic says. More raises it for these records: the topic is flushed up to them.
+    #[prost(enumeration = "Durability", tag = "6")]
+    pub durability: i32,
 }
 /// Every record was stored.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1642,6 +1646,10 @@ pub struct ProduceRequest {
     /// outcome. 0: the server's default.
     #[prost(uint32, tag = "7")]
     pub timeout_ms: u32,
+    /// What the batch must survive before it is answered. Not said, or less than the topic's `durability`:
+    /// what the topic says. More raises it for this batch: the topic is flushed up to it.
+    #[prost(enumeration = "Durability", tag = "8")]
+    pub durability: i32,
     /// The topic. Exactly one of the two; see `TopicRef`.
     #[prost(oneof = "produce_request::Topic", tags = "2, 3")]
     pub topic: ::core::option::Option<produce_request::Topic>,

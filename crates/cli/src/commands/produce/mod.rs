@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use ottla_client::{Client, NewTopic};
-use ottla_model::{Acks, ByteCount, PartitionId};
+use ottla_model::{Acks, ByteCount, Durability, PartitionId};
 use ottla_producer::{Compression, ManyDelivered, Producer, ProducerError, Record, TopicProducer};
 use serde_json::json;
 
@@ -70,6 +70,9 @@ pub struct Produce {
     /// Who must have a record before it counts
     #[arg(long, default_value = "all")]
     acks: AcksWanted,
+    /// What a record must survive before it counts, where that is more than its topic says
+    #[arg(long)]
+    durability: Option<DurabilityWanted>,
     /// How batches are compressed
     #[arg(long, short = 'z', default_value = "none")]
     compression: CompressionWanted,
@@ -79,6 +82,24 @@ pub struct Produce {
     /// No progress on standard error
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// What records must survive, as typed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum DurabilityWanted {
+    /// A kill of the broker: the kernel has them
+    Relaxed,
+    /// A power cut: they are on stable storage
+    Fsync,
+}
+
+impl DurabilityWanted {
+    fn for_producer(self) -> Durability {
+        match self {
+            Self::Relaxed => Durability::Relaxed,
+            Self::Fsync => Durability::Fsync,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -160,7 +181,11 @@ pub async fn run(produce: Produce, context: Context) -> Result<ExitCode, Failure
     if produce.create {
         create(&client, &produce).await?;
     }
-    let producer = Producer::builder(&client)
+    let mut builder = Producer::builder(&client);
+    if let Some(durability) = produce.durability {
+        builder = builder.durability(durability.for_producer());
+    }
+    let producer = builder
         .acks(produce.acks.for_producer())
         .compression(produce.compression.for_producer())
         .delivery_timeout(produce.timeout)

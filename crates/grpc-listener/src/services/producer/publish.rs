@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ottla_broker::{ProduceAck, ProduceError, ProduceRequest, Produced, TopicRef};
-use ottla_model::{Acks, Outcome, PartitionId, Timestamp};
+use ottla_model::{Acks, Durability, Outcome, PartitionId, Timestamp};
 use ottla_record::partitioner::partition_for_key;
 use ottla_record::{BatchBuilder, BatchOptions, Compression, RecordHeader};
 use ottla_wire::error::key;
@@ -21,6 +21,13 @@ struct Batch {
     bytes: bytes::Bytes,
 }
 
+/// How safe the records are to be before the answer.
+#[derive(Clone, Copy)]
+struct Safety {
+    acks: Acks,
+    durability: Option<Durability>,
+}
+
 /// A batch and what became of it.
 struct Stored {
     partition: PartitionId,
@@ -34,13 +41,16 @@ pub(super) async fn publish(
 ) -> Result<v1::PublishResponse, Refusal> {
     let topic = translate::topic_named(&request.topic)?;
     let acks = convert::acks_of_request(request.acks).map_err(|e| errors::of_unknown_value(&e))?;
+    let durability = convert::durability_of_request(request.durability);
+    let durability = durability.map_err(|error| errors::of_unknown_value(&error))?;
+    let safety = Safety { acks, durability };
     let options = BatchOptions { compression: compression(&request)?, ..Default::default() };
     if request.records.is_empty() {
         return Err(refused("records", "there are no records to publish"));
     }
     let dealt = deal(door, &topic, &request)?;
     let batches = batches(door, &request.records, dealt, &options);
-    let stored = store(door, &topic, batches, acks).await;
+    let stored = store(door, &topic, batches, safety).await;
     answer(stored)
 }
 
@@ -114,10 +124,10 @@ fn headers(record: &v1::Record) -> impl ExactSizeIterator<Item = RecordHeader<'_
 }
 
 /// Appends every batch before it waits for the first acknowledgement.
-async fn store(door: &Door, topic: &TopicRef, batches: Vec<Batch>, acks: Acks) -> Vec<Stored> {
+async fn store(door: &Door, topic: &TopicRef, batches: Vec<Batch>, safety: Safety) -> Vec<Stored> {
     let mut waiting = Vec::new();
     for Batch { partition, indexes, bytes } in batches {
-        let appended = append(door, topic, partition, bytes, acks).await;
+        let appended = append(door, topic, partition, bytes, safety).await;
         waiting.push((partition, indexes, appended));
     }
     let mut stored = Vec::new();
@@ -136,11 +146,12 @@ async fn append(
     topic: &TopicRef,
     partition: PartitionId,
     batch: bytes::Bytes,
-    acks: Acks,
+    safety: Safety,
 ) -> Result<ProduceAck, ProduceError> {
     let admission = door.broker.admit(batch.len() as u64).await?;
-    let topic = topic.clone();
-    Ok(door.broker.produce(ProduceRequest { topic, partition, batch, acks, admission }))
+    let (topic, Safety { acks, durability }) = (topic.clone(), safety);
+    let request = ProduceRequest { topic, partition, batch, acks, durability, admission };
+    Ok(door.broker.produce(request))
 }
 
 fn answer(stored: Vec<Stored>) -> Result<v1::PublishResponse, Refusal> {

@@ -181,11 +181,13 @@ impl Session {
         admission: Result<Admission, RichError>,
     ) -> Result<ProduceRequest, Refusal> {
         let acks = convert::acks_of_request(request.acks);
+        let durability = convert::durability_of_request(request.durability);
         Ok(ProduceRequest {
             topic: self.topic(request.topic)?,
             partition: PartitionId(request.partition),
             batch: request.batch,
             acks: acks.map_err(|error| errors::of_unknown_value(&error))?,
+            durability: durability.map_err(|error| errors::of_unknown_value(&error))?,
             admission: admission?,
         })
     }
