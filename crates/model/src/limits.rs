@@ -118,5 +118,9 @@ pub const KAFKA_DECODED_RATIO_MAX: usize = 8;
 /// What any Kafka request may take in memory beside that.
 pub const KAFKA_DECODED_BYTES_FREE: usize = 64 * 1024;
 
+/// Largest Kafka request frame of any API but Produce, which alone carries records. Bounds the answer: a
+/// name of three bytes is answered with a hundred.
+pub const KAFKA_PLAIN_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Largest Kafka request frame. Kafka's `socket.request.max.bytes` is the same.
 pub const KAFKA_FRAME_BYTES_MAX: usize = 100 * 1024 * 1024;

@@ -10,22 +10,22 @@ use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_metadata::TopicImage;
 
 use super::configs::{self, Refusal};
+use super::topics;
 use crate::call::Call;
 
 pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: AlterConfigsRequest<'_> = call.decode()?;
     let mut responses = Vec::with_capacity(request.resources.len());
+    let whose = |of: &AlterConfigsResource<'_>| (of.resource_type, of.resource_name.to_string());
+    let repeated = topics::repeated(request.resources.iter().map(whose));
     for resource in &request.resources {
-        let whose = (resource.resource_type, &*resource.resource_name);
-        let same = |other: &&AlterConfigsResource<'_>| {
-            (other.resource_type, &*other.resource_name) == whose
-        };
-        let altered = match request.resources.iter().filter(same).count() {
-            1 => {
+        let altered = match repeated.contains(&whose(resource)) {
+            false => {
+                let whose = (resource.resource_type, &*resource.resource_name);
                 let change = |topic: &TopicImage| replace(topic, resource);
                 configs::alter(call, whose, change, request.validate_only).await
             }
-            _ => Err((ErrorCode::INVALID_REQUEST, "the resource is listed twice".to_owned())),
+            true => Err((ErrorCode::INVALID_REQUEST, "the resource is listed twice".to_owned())),
         };
         let (code, message) = match altered {
             Ok(()) => (ErrorCode::NONE, None),

@@ -17,9 +17,9 @@ type Refusal = (ErrorCode, String);
 pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: CreatePartitionsRequest<'_> = call.decode()?;
     let mut results = Vec::with_capacity(request.topics.len());
+    let repeated = topics::repeated(request.topics.iter().map(|topic| &*topic.name));
     for topic in &request.topics {
-        let twice = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
-        let grown = match twice {
+        let grown = match repeated.contains(&*topic.name) {
             true => Err((ErrorCode::INVALID_REQUEST, "the topic is listed twice".to_owned())),
             false => grow(call, topic, request.validate_only).await,
         };

@@ -11,6 +11,7 @@ use ottla_kafka_codec::messages::create_topics::{
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_model::TopicName;
 
+use super::topics;
 use crate::call::Call;
 use crate::{configs, errors};
 
@@ -22,24 +23,22 @@ type Refusal = (ErrorCode, String);
 
 pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: CreateTopicsRequest<'_> = call.decode()?;
-    let mut topics = Vec::with_capacity(request.topics.len());
-    for (place, topic) in request.topics.iter().enumerate() {
-        if request.topics[..place].iter().any(|before| before.name == topic.name) {
-            continue;
-        }
-        let twice = request.topics.iter().filter(|other| other.name == topic.name).count() > 1;
-        let created = match twice {
+    let mut results = Vec::with_capacity(request.topics.len());
+    let names = || request.topics.iter().map(|topic| &*topic.name);
+    let (repeated, mut is_first) = (topics::repeated(names()), topics::first_time());
+    for topic in request.topics.iter().filter(|topic| is_first(&*topic.name)) {
+        let created = match repeated.contains(&*topic.name) {
             true => Err((ErrorCode::INVALID_REQUEST, "the topic is listed twice".to_owned())),
             false => create(call, topic, request.validate_only).await,
         };
-        topics.push(created.unwrap_or_else(|(code, message)| CreatableTopicResult {
+        results.push(created.unwrap_or_else(|(code, message)| CreatableTopicResult {
             name: topic.name.clone(),
             error_code: code.0,
             error_message: Some(message.into()),
             ..Default::default()
         }));
     }
-    Ok(call.encode(&CreateTopicsResponse { topics, ..Default::default() }))
+    Ok(call.encode(&CreateTopicsResponse { topics: results, ..Default::default() }))
 }
 
 async fn create<'a>(

@@ -24,8 +24,9 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
         _ => named.collect(),
     };
     let mut responses = Vec::with_capacity(asked.len());
-    for (place, topic) in asked.iter().enumerate() {
-        let again = asked[..place].iter().any(|before| before == topic);
+    let mut is_first = topics::first_time();
+    for topic in &asked {
+        let again = !is_first((topic.name.as_deref(), topic.topic_id));
         responses.push(match delete(call, topic, again).await {
             Ok(deleted) => deleted,
             Err((code, message)) => DeletableTopicResult {

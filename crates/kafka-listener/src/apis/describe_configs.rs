@@ -10,13 +10,19 @@ use ottla_kafka_codec::messages::describe_configs::{
 use ottla_kafka_codec::{CodecError, ErrorCode};
 
 use super::configs::{self as resources, Refusal};
+use super::topics;
 use crate::call::Call;
 use crate::configs::{self, Entry, SOURCE_DEFAULT, SOURCE_TOPIC};
 
 pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: DescribeConfigsRequest<'_> = call.decode()?;
     let detail = (request.include_synonyms, request.include_documentation);
-    let results = request.resources.into_iter().map(|resource| {
+    let mut is_first = topics::first_time();
+    let once = request
+        .resources
+        .into_iter()
+        .filter(|resource| is_first((resource.resource_type, resource.resource_name.to_string())));
+    let results = once.map(|resource| {
         let (code, message, configs) = match describe(call, &resource, detail) {
             Ok(configs) => (ErrorCode::NONE, None, configs),
             Err((code, message)) => (code, Some(message.into()), Vec::new()),

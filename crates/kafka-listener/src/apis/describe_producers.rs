@@ -14,8 +14,11 @@ use crate::errors;
 
 pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: DescribeProducersRequest<'_> = call.decode()?;
+    let mut is_first = topics::first_time();
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partition_indexes.iter().map(|index| {
+        let indexes = topic.partition_indexes.iter();
+        let once = indexes.filter(|index| is_first((topic.name.to_string(), **index)));
+        let partitions = once.map(|index| {
             let found = producers(call, &topic.name, *index);
             let code = found.as_ref().err().copied().unwrap_or_default();
             PartitionResponse {
@@ -25,7 +28,7 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
                 active_producers: found.unwrap_or_default().into_iter().map(described).collect(),
             }
         });
-        TopicResponse { partitions: partitions.collect(), name: topic.name }
+        TopicResponse { partitions: partitions.collect(), name: topic.name.clone() }
     });
     let topics = topics.collect();
     Ok(call.encode(&DescribeProducersResponse { topics, ..Default::default() }))

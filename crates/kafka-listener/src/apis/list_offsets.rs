@@ -59,16 +59,10 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
 
 /// Partitions that are asked for twice, which no client does on purpose.
 fn repeated(request: &ListOffsetsRequest<'_>) -> BTreeSet<(String, i32)> {
-    let mut seen = BTreeSet::new();
-    let mut repeated = BTreeSet::new();
-    for topic in &request.topics {
-        for partition in &topic.partitions {
-            if !seen.insert((&*topic.name, partition.partition_index)) {
-                repeated.insert((topic.name.to_string(), partition.partition_index));
-            }
-        }
-    }
-    repeated
+    let each = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|one| (topic.name.to_string(), one.partition_index))
+    });
+    topics::repeated(each)
 }
 
 async fn find(

@@ -40,7 +40,11 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
         None => every_topic(call),
         Some(asked) => {
             let mut topics = Vec::with_capacity(asked.len());
+            let mut is_first = topics::first_time();
             for topic in asked {
+                if !is_first((topic.topic_id, topic.name.as_deref().map(str::to_owned))) {
+                    continue;
+                }
                 topics.push(find(call, topic, request.allow_auto_topic_creation).await);
             }
             topics

@@ -1,5 +1,7 @@
 //! Topics as requests name them: by name, or by id in the newest versions.
 
+use std::collections::BTreeSet;
+
 use ottla_broker::{Broker, TopicRef};
 use ottla_kafka_codec::{ErrorCode, Str, Uuid};
 use ottla_model::{LeaderEpoch, PartitionId, TopicId, TopicName};
@@ -47,4 +49,22 @@ pub(crate) fn check_epoch(
         _ if known > current => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
         _ => Ok(()),
     }
+}
+
+/// The keys that are there more than once. A request may have millions: no pair of them is compared.
+pub(crate) fn repeated<K: Ord>(keys: impl Iterator<Item = K>) -> BTreeSet<K> {
+    let (mut seen, mut repeated) = (BTreeSet::new(), BTreeSet::new());
+    for key in keys {
+        if let Some(key) = seen.replace(key) {
+            repeated.insert(key);
+        }
+    }
+    repeated
+}
+
+/// Whether each key is there for the first time, so that what is asked again is not answered again:
+/// one small request could have a large answer many times over.
+pub(crate) fn first_time<K: Ord>() -> impl FnMut(K) -> bool {
+    let mut seen = BTreeSet::new();
+    move |key| seen.insert(key)
 }

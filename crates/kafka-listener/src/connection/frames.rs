@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use ottla_kafka_codec::ApiKey;
 use ottla_kafka_codec::frame::{LENGTH_BYTES, PREFIX_BYTES};
+use ottla_model::limits::KAFKA_PLAIN_FRAME_BYTES_MAX;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Sleep;
@@ -127,8 +129,14 @@ impl Frames {
             return Ok(None);
         };
         let length = i32::from_be_bytes(*length);
+        let is_plain = |key: &[u8; 2]| i16::from_be_bytes(*key) != ApiKey::Produce as i16;
+        let key = self.buffer[LENGTH_BYTES..].first_chunk();
+        let size_max = match key.is_some_and(is_plain) {
+            true => self.size_max.min(KAFKA_PLAIN_FRAME_BYTES_MAX),
+            false => self.size_max,
+        };
         match usize::try_from(length) {
-            Ok(size) if (PREFIX_BYTES..=self.size_max).contains(&size) => Ok(Some(size)),
+            Ok(size) if (PREFIX_BYTES..=size_max).contains(&size) => Ok(Some(size)),
             _ => Err(FrameError::Size(length)),
         }
     }

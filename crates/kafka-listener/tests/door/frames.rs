@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::net::Shutdown;
 
-use ottla_kafka_codec::messages::metadata::{MetadataRequest, MetadataResponse};
+use ottla_kafka_codec::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse,
+};
 use ottla_kafka_codec::messages::produce::ProduceResponse;
 
 use crate::produce::produce;
@@ -27,6 +29,21 @@ fn a_size_that_no_request_has_closes_the_connection() {
         assert_eq!(client.receive_frame(), None, "{size}");
     }
     works(&mut door.client());
+}
+
+#[test]
+fn only_requests_with_records_may_be_large() {
+    let door = Door::open();
+    let mut client = door.client();
+    // Metadata 12 of 4 MiB and a byte: refused by its first eight bytes.
+    client.socket.write_all(b"\0\x40\0\x01\0\x03\0\x0c").expect("sent");
+    assert_eq!(client.receive_frame(), None);
+    let mut client = door.with_topic("t", 1);
+    let asked =
+        vec![MetadataRequestTopic { name: Some("t".into()), ..Default::default() }; 100_000];
+    let request = MetadataRequest { topics: Some(asked), ..Default::default() };
+    let reply = client.ask(12, &request);
+    assert_eq!(reply.read::<MetadataResponse<'_>>().topics.len(), 1, "asked often, answered once");
 }
 
 #[test]
