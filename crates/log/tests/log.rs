@@ -328,3 +328,29 @@ fn a_directory_that_is_not_empty_is_never_made_new() {
     foreign.open("notes.txt", OpenMode::CREATE).unwrap();
     assert!(matches!(open(&foreign), Err(OpenError::Foreign { .. })));
 }
+
+/// regression: two cuts after a checkpoint, the second one lower, and then the file was written over from
+/// there on. A recovery has to do the first cut again, and looked for its place among other batches.
+#[test]
+fn a_lower_cut_after_a_cut_leaves_recovery_something_to_find() {
+    let mut house = House::with(|settings| {
+        settings.fill_bytes_min = 4 * 1024;
+        settings.straight_bytes_min = u64::MAX;
+    });
+    let stream = house.create(1, StreamSettings::default());
+    let append = |n, bytes| {
+        stream.append(batch(n, 1, bytes), Timestamp(0)).expect("it takes it");
+    };
+    (0..40).for_each(|n| append(n, 1000));
+    house.work();
+    house.log().checkpoint(Timestamp(0)).expect("the disk is there");
+    stream.truncate(Offset(30)).expect("it is cut");
+    append(30, 100);
+    house.work();
+    stream.truncate(Offset(20)).expect("it is cut");
+    (20..28).for_each(|n| append(n, 1500));
+    house.work();
+    let report = house.reopen_killed();
+    assert_eq!(report.damaged, []);
+    assert_eq!(read_all(&house.stream(1)), (0..28).collect::<Vec<_>>());
+}

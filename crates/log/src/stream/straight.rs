@@ -34,13 +34,15 @@ use ottla_record::{BatchHeader, BatchView, HEADER_BYTES};
 use super::fill::Advance;
 use super::state::{Life, StreamState};
 use super::tail::Piece;
+use super::truncate::Cut;
 use super::{Stream, producer_batch};
 use crate::error::StreamError;
 use crate::format::{Cursor, Operation, Straight, digest_header};
 use crate::planted::Planted;
 use crate::segment::{FillPlan, Segment, SegmentName, SegmentView, WalkError, block_start};
 
-/// How far files are vouched for by an operation: everything before `upto` of `segment`.
+/// How far files are vouched for by an operation, or needed to do it again: everything before `upto` of
+/// `segment`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Vouched {
     /// The number of the operation.
@@ -200,6 +202,15 @@ impl StreamState {
         let segment = self.segment_mut(landed.segment).expect("it was not wholly written");
         segment.written = landed.upto;
         self.advance_contained(landed.segment, landed.upto)
+    }
+
+    /// A recovery finds the place of a cut in the file, when it does not lie in the tail.
+    pub(super) fn vouch_for_cut(&mut self, op: u64, cut: &Cut) {
+        let Cut { segment, position, .. } = *cut;
+        let in_file = self.segment(segment).is_some_and(|cut| position <= cut.written);
+        if in_file && position > 0 {
+            self.vouched = Some(Vouched { op, segment, upto: position });
+        }
     }
 
     /// Whether something beyond this place is relied upon by an operation that a recovery would read.

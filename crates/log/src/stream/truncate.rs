@@ -10,8 +10,9 @@
 //! A truncation waits for a fill under way, so that no old bytes are still on their way into a block
 //! that a checkpoint then calls whole.
 //!
-//! What was written straight into a file is relied upon by recovery until a checkpoint contains it. A
-//! cut below that makes the checkpoint first, and its caller waits for the disk.
+//! What was written straight into a file is relied upon by recovery until a checkpoint contains it; and
+//! so is what lies in a file below a cut, where recovery has to find its place again. A cut below
+//! that makes the checkpoint first, and its caller waits for the disk.
 //!
 //! A relaxed stream's appends are not in the journal, so replay could not tell what came after the
 //! truncation. There the file itself is cut, between a journal round and a checkpoint, while the
@@ -86,7 +87,8 @@ impl Stream {
             }
             let end = cut.end;
             if !self.shared.planted(Planted::TruncateUnjournalled) {
-                state.ops.push(Operation::Truncate { to: end }, end);
+                let op = state.ops.push(Operation::Truncate { to: end }, end);
+                state.vouch_for_cut(op, &cut);
             }
             self.apply_cut(&mut state, cut);
             self.queue(&mut state);
