@@ -26,6 +26,7 @@ mod reconciler;
 pub mod request;
 pub mod storage;
 mod table;
+mod tidings;
 mod translate;
 
 pub use admission::Admission;

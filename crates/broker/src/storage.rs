@@ -1,9 +1,10 @@
 //! The threads that do the log's work, one lane each, and tell whom it concerns what became durable.
 //!
 //! ```text
-//!   journal lane ──┐
-//!   straight lanes ├── LogDirectory::step ──> durable ends ──> listeners (broker, controller)
-//!   background ────┘                     └──> failed ──> everything stops, nothing is acknowledged
+//!   journal lane ──┐                                      ┌ few ─────────────┐
+//!   straight lanes ├── LogDirectory::step ──> durable ends ┴ many ──> a thread ┴> listeners (broker,
+//!   background ────┘                     └──> failed ──> everything stops,        controller)
+//!                                                        nothing is acknowledged
 //! ```
 //!
 //! Invariant L8: after a failed write or flush, or a panic of a lane, no lane does another step.
@@ -20,6 +21,7 @@ use ottla_runtime::{Clock, Thread, spawn_thread};
 use parking_lot::{Mutex, RwLock};
 
 use crate::metrics::LaneMetrics;
+use crate::tidings::Tidings;
 
 /// How long an idle lane sleeps before it looks whether it should end.
 const LANE_WAIT_MAX: Duration = Duration::from_millis(100);
@@ -46,6 +48,7 @@ struct Shared {
     stop: AtomicBool,
     offline: Mutex<Option<String>>,
     listeners: RwLock<Vec<Arc<dyn StorageListener>>>,
+    tidings: Tidings,
     lanes: LaneMetrics,
 }
 
@@ -69,6 +72,7 @@ impl StorageThreads {
             stop: AtomicBool::new(false),
             offline: Mutex::new(None),
             listeners: RwLock::new(Vec::new()),
+            tidings: Tidings::default(),
             lanes,
         });
         let mut storage = Self { shared, threads: Vec::new() };
@@ -77,6 +81,8 @@ impl StorageThreads {
             storage.spawn(&format!("ottla-write-{index}"), Lane::Straight)?;
         }
         storage.spawn("ottla-fill", Lane::Background)?;
+        let shared = Arc::clone(&storage.shared);
+        storage.threads.push(spawn_thread("ottla-tell", move || shared.tell_tidings())?);
         Ok(storage)
     }
 
@@ -108,6 +114,7 @@ impl StorageThreads {
         for thread in self.threads.drain(..) {
             thread.join();
         }
+        self.shared.tell_once(&mut Vec::new(), Duration::ZERO);
         self.shared.listeners.write().clear();
     }
 }
@@ -137,14 +144,35 @@ impl Shared {
     fn handle_step(&self, lane: Lane, step: &Step) {
         if let Some(failed) = &step.failed {
             self.go_offline(&failed.why);
-        } else if !step.durable.is_empty() {
-            for listener in &*self.listeners.read() {
-                listener.handle_durable(&step.durable);
-            }
+        } else if Tidings::are_few(&step.durable) {
+            self.tell(&step.durable);
+        } else {
+            self.tidings.put(&step.durable);
         }
         if !step.worked {
             self.log.wait_for_work(lane, LANE_WAIT_MAX);
         }
+    }
+
+    fn tell(&self, durable: &[(StreamId, Offset)]) {
+        if !durable.is_empty() {
+            for listener in &*self.listeners.read() {
+                listener.handle_durable(durable);
+            }
+        }
+    }
+
+    fn tell_tidings(&self) {
+        let mut ends = Vec::new();
+        while !self.stop.load(Ordering::Acquire) {
+            self.tell_once(&mut ends, LANE_WAIT_MAX);
+        }
+    }
+
+    fn tell_once(&self, ends: &mut Vec<(StreamId, Offset)>, wait: Duration) {
+        ends.clear();
+        self.tidings.take(ends, wait);
+        self.panics.guard("telling what is durable", || self.tell(ends));
     }
 
     fn go_offline(&self, why: &str) {
