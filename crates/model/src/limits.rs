@@ -42,6 +42,10 @@ pub const FETCH_BYTES_MAX: u64 = 50 * MIB;
 /// Fetch answer for one partition when the reader does not say.
 pub const FETCH_BYTES_DEFAULT: u64 = MIB;
 
+/// How far ahead of a reader in sequence files are read, into the page cache: several stretches are on
+/// their way while one is sent, and no reader takes more than this.
+pub const FETCH_AHEAD_BYTES: u64 = 4 * MIB;
+
 /// Longest wait of a parked fetch, so that a lost wake-up could never hang a reader for good.
 pub const FETCH_WAIT_MS_MAX: u64 = 60_000;
 

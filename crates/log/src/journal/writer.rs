@@ -185,7 +185,7 @@ impl Writer {
             position: self.position,
             written_at: now,
         };
-        self.buffer.resize(usize::try_from(bytes).expect("a round is in memory"));
+        self.buffer.set_len(usize::try_from(bytes).expect("a round is in memory"));
         self.builder.encode(stamp, &mut self.buffer);
     }
 

@@ -18,7 +18,9 @@ use parking_lot::{Condvar, Mutex};
 use super::garbage::Garbage;
 use crate::format::names::{STREAMS_DIR, SegmentFile, segment_path, stream_path};
 use crate::index::SparseIndex;
-use crate::storage::{self, Access, Intent, OpenMode, Storage, StorageError, StorageFile};
+use crate::storage::{
+    self, Access, Intent, OpenMode, Recycled, Storage, StorageError, StorageFile,
+};
 
 /// While more names than this wait for a checkpoint none is synced alone.
 const NAMES_SYNCED_ALONE_MAX: usize = 8;
@@ -89,6 +91,8 @@ pub(crate) struct SegmentFiles {
     handles: Mutex<Handles>,
     indexes: Mutex<BTreeMap<SegmentName, Arc<SparseIndex>>>,
     unsynced: Mutex<Unsynced>,
+    /// Buffers of direct reads.
+    pub(crate) recycled: Arc<Recycled>,
     /// What is to be removed.
     pub(crate) garbage: Mutex<Garbage>,
     /// Signalled when something was.
@@ -105,6 +109,7 @@ impl SegmentFiles {
             handles: Mutex::default(),
             indexes: Mutex::default(),
             unsynced: Mutex::default(),
+            recycled: Arc::default(),
             garbage: Mutex::default(),
             removed: Condvar::new(),
             skip_dirsync,

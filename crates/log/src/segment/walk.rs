@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_model::Offset;
+use ottla_model::limits::FETCH_AHEAD_BYTES;
 use ottla_record::{BatchHeader, BatchView, HEADER_BYTES};
 
 use super::files::{SegmentFiles, SegmentName, Use};
-use crate::storage::{StorageError, StorageFile};
+use crate::storage::{Recycled, StorageError, StorageFile, blocks_around};
 
 /// How much is read at a time while headers are looked for.
 const WALK_BYTES: u64 = 64 * 1024;
@@ -23,6 +24,9 @@ pub(crate) struct SegmentView {
     pub(crate) limit: u64,
     /// No batch below the limit reaches beyond this offset.
     pub(crate) end: Offset,
+    /// How the file is read. What was written past the page cache is read past it: taking it in costs
+    /// more than reading it again.
+    pub(crate) through: Use,
     /// Bytes that stand for the file's from this position on.
     pub(crate) overlay: Option<(u64, Bytes)>,
 }
@@ -49,27 +53,60 @@ pub(crate) enum WalkError {
 pub(crate) struct SegmentReader {
     view: SegmentView,
     file: Option<Arc<dyn StorageFile>>,
+    recycled: Arc<Recycled>,
     /// The last stretch that was read for headers.
-    window: (u64, Vec<u8>),
+    window: (u64, Bytes),
+    /// How much is read at a time for headers.
+    stretch: u64,
 }
 
 impl SegmentView {
     /// Opens the segment.
     pub(crate) fn open(self, files: &SegmentFiles) -> Result<SegmentReader, WalkError> {
         let in_file = self.overlay.as_ref().map_or(self.limit, |(at, _)| *at);
-        let file = if in_file > 0 { Some(files.open(self.name, Use::Read)?) } else { None };
-        Ok(SegmentReader { view: self, file, window: (0, Vec::new()) })
+        let file = if in_file > 0 { Some(files.open(self.name, self.through)?) } else { None };
+        Ok(SegmentReader {
+            recycled: Arc::clone(&files.recycled),
+            view: self,
+            file,
+            window: (0, Bytes::new()),
+            stretch: WALK_BYTES,
+        })
     }
 }
 
 impl SegmentReader {
+    /// What it reads.
+    pub(crate) fn view(&self) -> &SegmentView {
+        &self.view
+    }
+
     /// Where the segment ends for this reader.
     pub(crate) fn limit(&self) -> u64 {
         self.view.limit
     }
 
+    /// Reads as much at a time as a batch and what follows it are wanted, so that headers on the way to
+    /// it cost no read of their own.
+    pub(crate) fn in_stretches_of(&mut self, bytes: u64) {
+        self.stretch = bytes.max(WALK_BYTES);
+    }
+
+    /// What comes after the stretch that ends at `position` will be read soon: asks for so much of it,
+    /// [`FETCH_AHEAD_BYTES`] ahead. A reader in sequence thus asks for each byte once.
+    pub(crate) fn read_ahead(&self, position: u64, bytes: u64) {
+        let ahead = position + FETCH_AHEAD_BYTES;
+        let upto = ahead.min(self.view.limit);
+        let from = ahead.saturating_sub(bytes).max(position);
+        if let Some(file) =
+            self.file.as_ref().filter(|_| from < upto && self.view.through == Use::Read)
+        {
+            file.will_need(from, upto - from);
+        }
+    }
+
     /// The bytes `from..upto`, as far as the limit.
-    pub(crate) fn range(&self, from: u64, upto: u64) -> Result<Vec<u8>, WalkError> {
+    pub(crate) fn range(&self, from: u64, upto: u64) -> Result<Bytes, WalkError> {
         let bytes = self.available(from, upto)?;
         let wanted = upto.min(self.view.limit).saturating_sub(from);
         if (bytes.len() as u64) < wanted {
@@ -79,24 +116,32 @@ impl SegmentReader {
     }
 
     /// The same, as far as the file goes.
-    fn available(&self, from: u64, upto: u64) -> Result<Vec<u8>, WalkError> {
+    fn available(&self, from: u64, upto: u64) -> Result<Bytes, WalkError> {
         let upto = upto.min(self.view.limit);
-        let mut bytes = vec![0; usize::try_from(upto.saturating_sub(from)).expect("fits memory")];
+        let upto = upto.max(from);
         let overlaid = self.view.overlay.as_ref().map_or(upto, |(at, _)| (*at).clamp(from, upto));
-        let (in_file, over) = bytes.split_at_mut((overlaid - from) as usize);
-        if !in_file.is_empty() {
-            let file = self.file.as_ref().expect("opened where the file is needed");
-            let got = file.read_at(from, in_file)?;
-            if got < in_file.len() {
-                bytes.truncate(got);
-                return Ok(bytes);
+        let in_file = usize::try_from(overlaid - from).expect("fits memory");
+        let bytes = if in_file > 0 { self.in_file(from, in_file)? } else { Bytes::new() };
+        match &self.view.overlay {
+            Some((at, block)) if overlaid < upto && bytes.len() == in_file => {
+                let over = block.slice((overlaid - at) as usize..(upto - at) as usize);
+                Ok(if in_file == 0 { over } else { [bytes, over].concat().into() })
             }
+            _ => Ok(bytes),
         }
-        if let Some((at, bytes)) = self.view.overlay.as_ref().filter(|_| !over.is_empty()) {
-            let start = (overlaid - at) as usize;
-            over.copy_from_slice(&bytes[start..start + over.len()]);
+    }
+
+    /// What the file has.
+    fn in_file(&self, from: u64, bytes: usize) -> Result<Bytes, WalkError> {
+        let file = self.file.as_ref().expect("opened where the file is needed");
+        if self.view.through != Use::Direct {
+            return Ok(file.read_new(from, bytes)?.into());
         }
-        Ok(bytes)
+        let (start, end) = blocks_around(from, from + bytes as u64);
+        let mut buffer = self.recycled.take((end - start) as usize);
+        let got = file.read_at(start, &mut buffer)?;
+        let before = (from - start) as usize;
+        Ok(self.recycled.lend(buffer).slice(before.min(got)..(before + bytes).min(got)))
     }
 
     /// The header of the batch at `position`; `None` at the limit. The batch lies wholly below it.
@@ -110,7 +155,7 @@ impl SegmentReader {
         }
         let (start, bytes) = &self.window;
         if position < *start || header_end > start + bytes.len() as u64 {
-            self.window = (position, self.available(position, position + WALK_BYTES)?);
+            self.window = (position, self.available(position, position + self.stretch)?);
         }
         let (start, bytes) = &self.window;
         if header_end > start + bytes.len() as u64 {
@@ -157,7 +202,10 @@ impl SegmentReader {
     ) -> Result<(Bytes, Option<Offset>), WalkError> {
         let Some(first) = self.header(position)? else { return Ok((Bytes::new(), None)) };
         let wanted = bytes_max.max(first.size() as u64);
-        let bytes = Bytes::from(self.range(position, position + wanted)?);
+        let bytes = match self.in_window(position, first.size(), wanted) {
+            Some(bytes) => bytes,
+            None => self.range(position, position + wanted)?,
+        };
         let mut at = 0;
         let mut expected = first.base_offset;
         while at < bytes.len() {
@@ -187,6 +235,16 @@ impl SegmentReader {
             at += header.size();
         }
         Ok((bytes.slice(..at), (at > 0).then_some(expected)))
+    }
+
+    /// What was read for headers, where that is most of what is wanted.
+    fn in_window(&self, position: u64, least: usize, wanted: u64) -> Option<Bytes> {
+        let (start, window) = &self.window;
+        let from = usize::try_from(position.checked_sub(*start)?).ok()?;
+        let upto = window.len().min(from + usize::try_from(wanted).ok()?);
+        let most = upto.checked_sub(from)? as u64 >= (wanted / 2).max(least as u64);
+        (most || position + (upto - from) as u64 == self.view.limit)
+            .then(|| window.slice(from..upto))
     }
 
     /// What lies at `position` is no batch of this log.

@@ -61,6 +61,14 @@ impl AlignedBuf {
         self.len = len;
     }
 
+    /// Makes it `len` bytes long, for who overwrites all of them: what is new is whatever was there.
+    pub fn set_len(&mut self, len: usize) {
+        if len > self.capacity() {
+            *self = Self::with_capacity(len);
+        }
+        self.len = len;
+    }
+
     /// Appends zeros up to the next multiple of a block.
     pub fn pad_to_block(&mut self) {
         self.resize(self.len.next_multiple_of(ALIGN));

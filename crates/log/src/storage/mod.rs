@@ -29,6 +29,7 @@
 mod aligned;
 mod error;
 mod path;
+mod recycled;
 mod whole;
 
 pub mod conformance;
@@ -48,6 +49,7 @@ pub use self::files::{DirectAccess, FilesStorage};
 pub use self::memory::MemoryStorage;
 pub use self::path::{check_path, join, name_of, parent_of};
 pub use self::recording::RecordingStorage;
+pub(crate) use self::recycled::{Recycled, blocks_around};
 pub use self::whole::{make_dirs, read_whole, remove_tree, replace_whole};
 
 /// The result of asking a disk for something.
@@ -115,6 +117,18 @@ pub trait StorageFile: Send + Sync + fmt::Debug {
     /// Reads into the whole of `buf`, and says how many bytes it got: fewer only at the end of the
     /// file, 0 beyond it.
     fn read_at(&self, position: u64, buf: &mut [u8]) -> Result<usize>;
+
+    /// Reads `bytes` bytes into memory of their own, fewer only at the end of the file. What is read in
+    /// large stretches is read by this: a buffer need not be filled with zeros first.
+    fn read_new(&self, position: u64, bytes: usize) -> Result<Vec<u8>> {
+        let mut new = vec![0; bytes];
+        let got = self.read_at(position, &mut new)?;
+        new.truncate(got);
+        Ok(new)
+    }
+
+    /// These bytes will be read soon: a hint, after which they may come without waiting for the disk.
+    fn will_need(&self, _position: u64, _bytes: u64) {}
 
     /// Writes all of `bytes`. After an error any part of them may have been written. A hole left
     /// before `position` reads as zeros.

@@ -15,7 +15,7 @@ use ottla_record::BatchHeader;
 use super::state::{Life, StreamState};
 use super::{ReadOutcome, ReadRequest, Slice, Stream};
 use crate::error::ReadError;
-use crate::segment::{SegmentName, SegmentReader, SegmentView, WalkError};
+use crate::segment::{SegmentName, SegmentReader, SegmentView, Use, WalkError};
 use crate::storage::StorageError;
 
 /// How often a read begins anew because the log was cut under it.
@@ -52,8 +52,11 @@ impl Stream {
 
     fn read_cold(&self, request: &ReadRequest, view: SegmentView) -> Result<Slice, WalkError> {
         let from = request.from;
-        let (mut reader, position, header) = self.find_batch(view, from)?;
+        let mut reader = view.open(&self.shared.files)?;
+        reader.in_stretches_of(request.bytes_max);
+        let (position, header) = self.find_batch(&mut reader, from)?;
         let (bytes, next) = reader.batches(position, request.upto, request.bytes_max)?;
+        reader.read_ahead(position + bytes.len() as u64, bytes.len() as u64);
         Ok(match next {
             Some(next) => Slice { chunks: vec![bytes], start: header.base_offset, next },
             None => Slice { chunks: Vec::new(), start: from, next: from },
@@ -87,8 +90,9 @@ impl Stream {
         view: SegmentView,
         offset: Offset,
     ) -> Result<(u64, Offset), WalkError> {
-        match self.find_batch(view.clone(), offset) {
-            Ok((_, position, header)) => Ok((position, header.base_offset)),
+        let mut reader = view.clone().open(&self.shared.files)?;
+        match self.find_batch(&mut reader, offset) {
+            Ok((position, header)) => Ok((position, header.base_offset)),
             Err(WalkError::Storage(error)) => Err(error.into()),
             // Where batches end at `offset` it is known, whatever follows. A crash may have left what was
             // written there after the very cut that is done again now.
@@ -123,23 +127,20 @@ impl Stream {
     /// start before anything is called damaged: an index is a hint.
     fn find_batch(
         &self,
-        view: SegmentView,
+        reader: &mut SegmentReader,
         offset: Offset,
-    ) -> Result<(SegmentReader, u64, BatchHeader), WalkError> {
-        let name = view.name;
-        let start = self.look_up(name, &view, |index| index.position_for_offset(offset))?;
-        let mut reader = view.open(&self.shared.files)?;
+    ) -> Result<(u64, BatchHeader), WalkError> {
+        let name = reader.view().name;
+        let start = self.look_up(name, reader.view(), |index| index.position_for_offset(offset))?;
         let holds = |_: u64, header: &BatchHeader| header.next_offset() > offset;
         let is_it = |header: &BatchHeader| header.base_offset <= offset;
         match reader.find(u64::from(start), holds) {
-            Ok(Some((position, header))) if is_it(&header) => {
-                return Ok((reader, position, header));
-            }
+            Ok(Some((position, header))) if is_it(&header) => return Ok((position, header)),
             Err(WalkError::Storage(error)) => return Err(error.into()),
             _ => {}
         }
         match reader.find(0, holds)? {
-            Some((position, header)) if is_it(&header) => Ok((reader, position, header)),
+            Some((position, header)) if is_it(&header) => Ok((position, header)),
             _ => Err(missing(name, reader.limit(), offset)),
         }
     }
@@ -152,9 +153,10 @@ impl Stream {
         upto: u64,
     ) -> Result<Bytes, WalkError> {
         let name = SegmentName { stream: self.id, base };
-        let reader = SegmentView { name, limit: upto, end: Offset(i64::MAX), overlay: None }
-            .open(&self.shared.files)?;
-        reader.range(from, upto).map(Bytes::from)
+        let (end, through) = (Offset(i64::MAX), Use::Direct);
+        let view = SegmentView { name, limit: upto, end, through, overlay: None };
+        let reader = view.open(&self.shared.files)?;
+        reader.range(from, upto)
     }
 }
 
@@ -214,19 +216,20 @@ impl StreamState {
         let name = SegmentName { stream: self.id, base: segment.base };
         let mut unwritten = self.tail.unwritten().filter(|piece| piece.segment == segment.base);
         let first = unwritten.next();
+        let through = if self.is_fsync() { Use::Direct } else { Use::Read };
         match first {
             Some(piece) if !piece.is_batch() => {
                 let overlay = Some((piece.position, piece.rest.clone()));
-                SegmentView { name, limit: piece.end(), end: piece.base, overlay }
+                SegmentView { name, limit: piece.end(), end: piece.base, through, overlay }
             }
             // The batch that lies across the file's end is whole in memory.
             Some(piece) => {
-                SegmentView { name, limit: piece.position, end: piece.base, overlay: None }
+                SegmentView { name, limit: piece.position, end: piece.base, through, overlay: None }
             }
             None => {
                 let end = self.segments.get(at + 1).map_or(self.log_end, |next| next.base);
                 let limit = segment.written.min(segment.bytes);
-                SegmentView { name, limit, end, overlay: None }
+                SegmentView { name, limit, end, through, overlay: None }
             }
         }
     }

@@ -39,7 +39,7 @@ use super::{Stream, producer_batch};
 use crate::error::StreamError;
 use crate::format::{Cursor, Operation, Straight, digest_header};
 use crate::planted::Planted;
-use crate::segment::{FillPlan, Segment, SegmentName, SegmentView, WalkError, block_start};
+use crate::segment::{FillPlan, Segment, SegmentName, SegmentView, Use, WalkError, block_start};
 
 /// How far files are vouched for by an operation, or needed to do it again: everything before `upto` of
 /// `segment`.
@@ -264,6 +264,7 @@ impl Stream {
             name: SegmentName { stream: self.id, base: *segment },
             limit: position + rest.len() as u64,
             end: *next,
+            through: Use::Direct,
             overlay: Some((*position, rest.clone())),
         };
         let mut reader = view.open(&self.shared.files)?;
@@ -271,7 +272,7 @@ impl Stream {
         while let Some(header) = reader.header(at)? {
             let size = header.size() as u64;
             let bytes = if at < known { HEADER_BYTES as u64 } else { size.min(BATCH_BYTES_MAX) };
-            let bytes = Bytes::from(reader.range(at, at + bytes)?);
+            let bytes = reader.range(at, at + bytes)?;
             let head = bytes.first_chunk().expect("a header is shorter than any batch");
             digest = digest_header(digest, head);
             if at >= known {

@@ -299,8 +299,13 @@ impl Stream {
             (SegmentName { stream: self.id, base: segment.base }, segment.bytes)
         };
         let length = self.shared.files.open(name, Use::Read)?.len()?;
-        let view =
-            SegmentView { name, limit: length.min(bytes), end: Offset(i64::MAX), overlay: None };
+        let view = SegmentView {
+            name,
+            limit: length.min(bytes),
+            end: Offset(i64::MAX),
+            through: Use::Read,
+            overlay: None,
+        };
         let mut reader = view.open(&self.shared.files)?;
         let (mut position, mut end) = (0, name.base);
         while end < to {
@@ -330,7 +335,13 @@ impl Stream {
         let name = SegmentName { stream: self.id, base };
         let (mut position, mut end) = (0, base);
         if length > 0 {
-            let view = SegmentView { name, limit: length, end: Offset(i64::MAX), overlay: None };
+            let view = SegmentView {
+                name,
+                limit: length,
+                end: Offset(i64::MAX),
+                through: Use::Read,
+                overlay: None,
+            };
             let mut reader = view.open(&self.shared.files)?;
             while let Ok(Some(header)) = reader.header(position) {
                 position += header.size() as u64;

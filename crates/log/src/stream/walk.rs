@@ -54,8 +54,13 @@ impl Stream {
         };
         // A killed process left it, perhaps before any checkpoint named it.
         self.shared.files.note_made(name);
-        let view =
-            SegmentView { name, limit: length.max(position), end: Offset(i64::MAX), overlay: None };
+        let view = SegmentView {
+            name,
+            limit: length.max(position),
+            end: Offset(i64::MAX),
+            through: Use::Read,
+            overlay: None,
+        };
         let mut reader = view.open(&self.shared.files)?;
         let intact = loop {
             let header = match reader.header(position) {

@@ -116,6 +116,20 @@ impl StorageFile for FileHandle {
         self.wrap(Operation::Read, read_full(&self.file, position, buf, self.direct))
     }
 
+    fn read_new(&self, position: u64, bytes: usize) -> Result<Vec<u8>> {
+        if self.mode.access.is_direct() {
+            let mut new = vec![0; bytes];
+            let got = self.read_at(position, &mut new)?;
+            new.truncate(got);
+            return Ok(new);
+        }
+        self.wrap(Operation::Read, read_new(&self.file, position, bytes))
+    }
+
+    fn will_need(&self, position: u64, bytes: u64) {
+        advise_reading(&self.file, position, bytes);
+    }
+
     fn write_at(&self, position: u64, bytes: &[u8]) -> Result<()> {
         self.check_writable(Operation::Write)?;
         self.check(Operation::Write, position, bytes)?;
@@ -172,6 +186,34 @@ fn read_full(file: &File, position: u64, buf: &mut [u8], direct: bool) -> io::Re
     }
     Ok(got)
 }
+
+/// Reads into memory that nobody wrote to before.
+fn read_new(file: &File, position: u64, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut new = Vec::with_capacity(bytes);
+    while new.len() < bytes {
+        let at = position + new.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut new), at) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // There may have been room for more.
+    new.truncate(bytes);
+    Ok(new)
+}
+
+/// Starts reading into the page cache. Who cannot, reads later.
+#[cfg(target_os = "linux")]
+fn advise_reading(file: &File, position: u64, bytes: u64) {
+    use rustix::fs::{Advice, fadvise};
+    if let Some(bytes) = std::num::NonZeroU64::new(bytes) {
+        let _ = fadvise(file, position, Some(bytes), Advice::WillNeed);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_reading(_file: &File, _position: u64, _bytes: u64) {}
 
 fn write_parts(file: &File, mut position: u64, parts: &[&[u8]]) -> io::Result<()> {
     for group in parts.chunks(PARTS_MAX) {
