@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use futures::Stream;
@@ -14,8 +15,9 @@ use crate::config::{ConsumerBuilder, Start};
 use crate::decode::decode;
 use crate::driver::Driver;
 use crate::error::ConsumerError;
+use crate::metrics::ConsumerMetrics;
 use crate::record::{ConsumedBatch, ConsumedRecord, Decoded};
-use crate::session::{Answer, Item, Key, Position};
+use crate::session::{Answer, Counts, Item, Key, Position};
 use crate::shared::Shared;
 
 /// Reads partitions that it is told to read. A [`Stream`] of records, in order within a partition;
@@ -159,6 +161,17 @@ impl Consumer {
         self.shared.session(|session| session.claim(&key)?.high_watermark())
     }
 
+    /// What it counted so far.
+    pub fn metrics(&self) -> ConsumerMetrics {
+        let records = self.shared.records.load(Ordering::Relaxed);
+        self.shared.session(|session| {
+            let Counts { answers, bytes, disconnects } = session.counts();
+            let partitions = session.keys().count() as u64;
+            let prefetched_bytes = session.prefetched();
+            ConsumerMetrics { records, answers, bytes, disconnects, prefetched_bytes, partitions }
+        })
+    }
+
     fn assigned(&self, topic: &str, partition: PartitionId) -> Result<Key, ConsumerError> {
         let key = (topic_name(topic)?, partition);
         match self.shared.session(|session| session.claim(&key).is_some()) {
@@ -239,6 +252,7 @@ impl Consumer {
         let (topic, partition) = key.clone();
         match decode(&answer.batches, from, &mut self.scratch, bytes_max) {
             Ok((sources, records)) => {
+                self.shared.records.fetch_add(records.len() as u64, Ordering::Relaxed);
                 let (high_watermark, next_offset) = (answer.high_watermark, answer.next_offset);
                 let decoded =
                     Decoded { topic, partition, high_watermark, next_offset, sources, records };

@@ -23,7 +23,7 @@ pub enum ConsumerError {
         partition: PartitionId,
     },
     /// The topic has no such partition.
-    #[error("topic {topic} has partitions 0 to {}, not {partition}", .partitions - 1)]
+    #[error("topic {topic} has partitions 0 to {}, not {partition}", .partitions.saturating_sub(1))]
     UnknownPartition {
         /// The topic.
         topic: TopicName,

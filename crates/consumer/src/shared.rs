@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) closed: AtomicBool,
     /// Counts changes after which what is being given out may not be wanted any more.
     changes: AtomicU64,
+    /// Records that were unpacked.
+    pub(crate) records: AtomicU64,
 }
 
 impl Shared {
@@ -49,6 +51,7 @@ impl Shared {
             reader: AtomicWaker::new(),
             closed: AtomicBool::new(false),
             changes: AtomicU64::new(0),
+            records: AtomicU64::new(0),
         }
     }
 

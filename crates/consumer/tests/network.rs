@@ -113,6 +113,13 @@ async fn lost_connections_leave_neither_gap_nor_repeat() {
         reader.next().await;
     }
     assert_eq!(reader.read, [5000; 3]);
+    let metrics = reader.consumer.metrics();
+    assert_eq!((metrics.records >= 15_000, metrics.partitions), (true, 3), "{metrics:?}");
+    assert!(metrics.disconnects > 3 && metrics.prefetched_bytes < 64 * KIB, "{metrics:?}");
+    let text = metrics.prometheus();
+    assert!(
+        text.ends_with("# TYPE ottla_consumer_partitions gauge\nottla_consumer_partitions 3\n")
+    );
 }
 
 /// The connection that carries the fetches falls silent in both directions.

@@ -60,6 +60,7 @@ impl Session {
     /// A connection ended. Its fetches go on over the next, where the last answer ended.
     pub(crate) fn handle_disconnected(&mut self, connection: ConnectionId, now: Moment) {
         let Some(broker) = self.connections.remove(&connection) else { return };
+        self.counts.disconnects += 1;
         for claim in self.claims.values_mut() {
             if claim.fetch.is_some_and(|(_, on)| on == connection) {
                 let (fetch, _) = claim.fetch.take().expect("it was just there");
@@ -136,6 +137,8 @@ impl Session {
     pub(crate) fn handle_received(&mut self, connection: ConnectionId, received: Received) {
         let Some(broker) = self.connections.get(&connection).copied() else { return };
         let Received { fetch, batches, next_offset, high_watermark, cost } = received;
+        self.counts.answers += 1;
+        self.counts.bytes += batches.len() as u64;
         let link = self.links.entry(broker).or_insert_with(Link::new);
         link.received(cost);
         link.failures = 0;

@@ -61,6 +61,10 @@ impl Link {
         self.share = share;
     }
 
+    pub(super) fn queued(&self) -> u64 {
+        self.queued
+    }
+
     pub(super) fn received(&mut self, cost: u64) {
         self.open = self.open.saturating_sub(cost);
         self.queued += cost;

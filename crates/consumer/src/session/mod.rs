@@ -133,6 +133,15 @@ pub(crate) struct Session {
     effects: VecDeque<Effect>,
     next_fetch: u64,
     next_sitting: u64,
+    counts: Counts,
+}
+
+/// What it counted so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) answers: u64,
+    pub(crate) bytes: u64,
+    pub(crate) disconnects: u64,
 }
 
 impl Session {
@@ -151,6 +160,7 @@ impl Session {
             effects: VecDeque::new(),
             next_fetch: 0,
             next_sitting: 0,
+            counts: Counts::default(),
         }
     }
 
@@ -158,6 +168,15 @@ impl Session {
 
     pub(crate) fn claim(&self, key: &Key) -> Option<&Claim> {
         self.claims.get(key)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Bytes that came and nobody took yet.
+    pub(crate) fn prefetched(&self) -> u64 {
+        self.links.values().map(Link::queued).sum()
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {

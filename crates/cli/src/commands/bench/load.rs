@@ -2,7 +2,8 @@
 
 mod pace;
 
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -129,29 +130,60 @@ async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> Result<Histogram<u64>
 /// The latencies of records that were sent together, each with the number of records that had it.
 async fn latencies(sent: Sent) -> Result<Vec<(u64, u64)>, ProducerError> {
     let Sent { first_due, step, deliveries } = sent;
-    let mut latencies = Vec::new();
+    let mut latencies = Latencies { first_due, step, next: 0, counted: Vec::new() };
     match deliveries {
         Deliveries::Many(many) => {
             let records = many.await?.records;
-            let last = first_due.elapsed();
-            if step.is_zero() {
-                latencies.push((micros(last), records));
-            } else {
-                let after = |record: u64| last.saturating_sub(step.mul_f64(record as f64));
-                latencies.extend((0..records).map(|record| (micros(after(record)), 1)));
-            }
+            latencies.add(records, Instant::now());
         }
         Deliveries::Each(each) => {
-            for (record, delivery) in each.into_iter().enumerate() {
-                delivery.await?;
-                let due = first_due + step.mul_f64(record as f64);
-                latencies.push((micros(due.elapsed()), 1));
+            let mut now = Instant::now();
+            for mut delivery in each {
+                // The clock costs as much as the delivery, so that it is read after waiting only.
+                match futures::poll!(&mut delivery) {
+                    Poll::Ready(delivered) => drop(delivered?),
+                    Poll::Pending => {
+                        delivery.await?;
+                        now = Instant::now();
+                    }
+                }
+                latencies.add(1, now);
             }
         }
     }
-    Ok(latencies)
+    Ok(latencies.counted)
 }
 
-fn micros(latency: std::time::Duration) -> u64 {
+struct Latencies {
+    first_due: Instant,
+    step: Duration,
+    /// How many records were counted.
+    next: u64,
+    /// Microseconds, and how many records in a row had them.
+    counted: Vec<(u64, u64)>,
+}
+
+impl Latencies {
+    fn add(&mut self, records: u64, now: Instant) {
+        let first = self.next;
+        self.next += records;
+        if self.step.is_zero() {
+            return self.push(micros(now - self.first_due), records);
+        }
+        for record in first..self.next {
+            let due = self.first_due + self.step.mul_f64(record as f64);
+            self.push(micros(now.saturating_duration_since(due)), 1);
+        }
+    }
+
+    fn push(&mut self, micros: u64, records: u64) {
+        match self.counted.last_mut() {
+            Some((same, count)) if *same == micros => *count += records,
+            _ => self.counted.push((micros, records)),
+        }
+    }
+}
+
+fn micros(latency: Duration) -> u64 {
     u64::try_from(latency.as_micros()).unwrap_or(u64::MAX).max(1)
 }

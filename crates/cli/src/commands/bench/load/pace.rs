@@ -8,6 +8,9 @@ use tokio::sync::mpsc;
 /// How many bytes an unpaced load hands over at a time.
 const UNPACED_CHUNK_BYTES: u64 = 256 * 1024;
 
+/// How many deliveries an unpaced load hands over at a time, when there is one for every record.
+const EACH_CHUNK_RECORDS: u64 = 256;
+
 /// What is due within this time is waited for awake: a sleeping thread comes back some 60 us late.
 const AWAKE: Duration = Duration::from_micros(100);
 
@@ -41,6 +44,7 @@ impl Load {
     /// Sends as fast as it goes.
     pub(super) async fn unpaced(self) -> Result<(), ProducerError> {
         let chunk = (UNPACED_CHUNK_BYTES / (self.value.len() as u64 + 8)).max(1);
+        let chunk = if self.each { chunk.min(EACH_CHUNK_RECORDS) } else { chunk };
         let begun = Instant::now();
         while begun.elapsed() < self.duration {
             self.send(Instant::now(), Duration::ZERO, chunk).await?;
