@@ -26,7 +26,7 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let mut results = Vec::with_capacity(request.topics.len());
     let names = || request.topics.iter().map(|topic| &*topic.name);
     let (repeated, mut is_first) = (topics::repeated(names()), topics::first_time());
-    for topic in request.topics.iter().filter(|topic| is_first(&*topic.name)) {
+    for topic in request.topics.iter().filter(|topic| is_first(&topic.name)) {
         let created = match repeated.contains(&*topic.name) {
             true => Err((ErrorCode::INVALID_REQUEST, "the topic is listed twice".to_owned())),
             false => create(call, topic, request.validate_only).await,
