@@ -11,7 +11,7 @@ use ottla_fuzz::doors::{framed, with_doors};
 use ottla_wire::RichError;
 use tonic::Code;
 
-/// As many as seeds are made for; see `src/bin/seeds.rs`.
+/// As many as seeds are made for; see `examples/seeds.rs`.
 const METHODS: [&str; 16] = [
     "/ottla.v1.ProducerService/Produce",
     "/ottla.v1.ConsumerService/Fetch",

@@ -1,5 +1,5 @@
 //! Writes the seeds among the corpora: what the fuzzer starts from, made of real messages and of the
-//! golden files of the log. `cargo run --bin seeds`, in this directory.
+//! golden files of the log. `cargo run --example seeds`, in this directory.
 
 use std::fs;
 use std::path::Path;
@@ -62,6 +62,7 @@ fn grpc() {
         partition: 1,
         acks,
         batch: Bytes::from(batch(base, 2, 10).to_bytes()),
+        ..Default::default()
     };
     stream(0, "produce", &[produce(1, 0, 0), produce(2, 2, 1)]);
     use v1::fetch_request::{Assign, Credit, Pause, Request, Resume, Unassign};
@@ -89,7 +90,7 @@ fn grpc() {
     let record = v1::Record {
         key: Some(Bytes::from_static(b"k")),
         value: Some(Bytes::from_static(b"v")),
-        headers: vec![v1::Header { key: Bytes::from_static(b"h"), value: None }],
+        headers: vec![v1::Header { key: "h".to_owned(), value: None }],
         ..Default::default()
     };
     let publish = v1::PublishRequest {
@@ -177,9 +178,14 @@ fn golden() {
     ] {
         let path = format!("../crates/log/tests/golden/{name}.hex");
         let text = fs::read_to_string(path).expect("a golden file");
-        let words = text.lines().flat_map(|line| line.split_whitespace().skip(1));
-        let bytes: Vec<u8> =
-            words.map(|word| u8::from_str_radix(word, 16).expect("it is in hex")).collect();
+        let mut bytes = Vec::new();
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let hex = |word: &str| usize::from_str_radix(word, 16).expect("it is in hex");
+            // Lines of zeros are left out.
+            bytes.resize(words.next().map_or(bytes.len(), hex), 0);
+            bytes.extend(words.map(|word| hex(word) as u8));
+        }
         seed(target, &format!("golden-{name}"), &bytes);
     }
 }
