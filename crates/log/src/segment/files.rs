@@ -162,12 +162,13 @@ impl SegmentFiles {
         producers: Option<&[u8]>,
     ) -> storage::Result<Arc<dyn StorageFile>> {
         self.call_off_removal(name);
-        self.note_made(name);
         self.make_dir(&stream_path(name.stream))?;
         self.put_producers(name, producers)?;
         let path = name.path(SegmentFile::Log);
         let file = self.data.open(&path, purpose.mode(Intent::Create))?;
         file.set_len(0)?;
+        // Not before: a checkpoint that syncs the directory just now would take it for done.
+        self.note_made(name);
         // Handles of a former file of this name lead nowhere any more.
         let mut handles = self.handles.lock();
         let closed = [handles.remove(name), handles.put(name, purpose, &file, self.handles_max)];
