@@ -101,8 +101,8 @@ impl Garbage {
 
     /// The dropped stream of this id whose directory is yet to be removed.
     pub(crate) fn stream(&self, id: StreamId) -> Option<Arc<Stream>> {
-        let items = self.items.iter().map(|(_, item)| item).chain(&self.removing);
-        items.into_iter().find_map(|item| match item {
+        let mut items = self.items.iter().map(|(_, item)| item).chain(&self.removing);
+        items.find_map(|item| match item {
             Item::Stream(stream) if stream.id() == id => Some(Arc::clone(stream)),
             Item::Stream(_) | Item::Segment(_) => None,
         })
