@@ -42,9 +42,9 @@ fn all_or_none() {
               + {"kind":"partitions","version":1,"body":{"topic":"<1>","first":0,"partitions":[{"replicas":[1]}]}}
               = TopicCreated(TopicCreated { id: Some(<1>), partitions: 1, collides_with: None })
             alter flights set:retention.ms=1h set:retention.byte=1
-              ! `retention.byte` is no setting of a topic; did you mean `retention.bytes`?
+              ! `retention.byte` is no setting of a topic (did you mean `retention.bytes`?)
             alter flights set:retention.ms=1h unset:retention.byte
-              ! `retention.byte` is no setting of a topic; did you mean `retention.bytes`?
+              ! `retention.byte` is no setting of a topic (did you mean `retention.bytes`?)
             alter flights set:retention.ms=soon set:durability=relaxed
               ! `retention.ms` cannot be `soon`: it is no span of time; allowed is a span such as 12h or 7d, plain milliseconds, or -1 for ever
             alter flights set:retention.ms=1h unset:retention.ms

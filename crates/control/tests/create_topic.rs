@@ -151,7 +151,7 @@ fn settings_are_checked_before_anything_is_written() {
         ",
         expect![[r#"
             create flights retention.msec=7
-              ! `retention.msec` is no setting of a topic; did you mean `retention.ms`?
+              ! `retention.msec` is no setting of a topic (did you mean `retention.ms`?)
             create flights retention.ms=often
               ! `retention.ms` cannot be `often`: it is no span of time; allowed is a span such as 12h or 7d, plain milliseconds, or -1 for ever
             create flights segment.bytes=64KiB

@@ -33,6 +33,8 @@ struct World {
     waiting: Vec<(String, oneshot::Receiver<Answer>)>,
     answered: Vec<(String, Answer)>,
     trace: String,
+    /// How often it was started, which is its seed.
+    lives: u64,
 }
 
 fn cluster() -> ClusterId {
@@ -52,7 +54,7 @@ impl World {
         let driver = start(&log, 1).expect("an empty log");
         let images = driver.images();
         let (waiting, answered, trace) = (Vec::new(), Vec::new(), String::new());
-        let mut world = Self { log, driver, images, waiting, answered, trace };
+        let mut world = Self { log, driver, images, waiting, answered, trace, lives: 1 };
         world.ask("broker", register());
         world.durable(world.log.end());
         world.answered.clear();
@@ -102,7 +104,9 @@ impl World {
     fn crash(&mut self, durable: Offset) {
         self.log.crash(durable);
         self.waiting.clear();
-        self.driver = start(&self.log, durable.0 as u64 + 100).expect("what it wrote itself");
+        self.lives += 1;
+        // Two lives of one seed would give two topics one id.
+        self.driver = start(&self.log, self.lives).expect("what it wrote itself");
         self.images = self.driver.images();
         self.images.mark_changed();
         self.observe();

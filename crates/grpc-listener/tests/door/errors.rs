@@ -109,7 +109,7 @@ async fn a_name_that_is_taken_and_a_setting_that_is_none_are_said_so() {
     check(
         error,
         &expect![[r#"
-            INVALID_CONFIG (InvalidArgument): `retention.msec` is no setting of a topic; did you mean `retention.ms`? (see the settings: ottla topic describe TOPIC --all)
+            INVALID_CONFIG (InvalidArgument): `retention.msec` is no setting of a topic (did you mean `retention.ms`?) (see the settings: ottla topic describe TOPIC --all)
             outcome=did_not_happen retry=never fault=caller
 
         "#]],
