@@ -32,6 +32,12 @@ pub enum CodecError {
         /// How far it is over.
         need: usize,
     },
+    /// More elements in its lists than one message may have.
+    #[error("the message lists more than {max} things; ask for fewer at a time")]
+    Elements {
+        /// How many it may list.
+        max: usize,
+    },
     /// A version that this message does not have.
     #[error("there is no version {version} of this message")]
     Version {

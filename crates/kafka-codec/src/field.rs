@@ -108,6 +108,7 @@ impl<'a> Nullable<'a> for Str<'a> {
 impl<'a, T: Field<'a>> Nullable<'a> for Vec<T> {
     fn read_nullable(reader: &mut Reader<'a>) -> Result<Option<Self>, CodecError> {
         let Some(count) = reader.count(Fixed::Long)? else { return Ok(None) };
+        reader.list(count)?;
         reader.charge(count.saturating_mul(size_of::<T>()))?;
         let mut elements = Self::with_capacity(count);
         for _ in 0..count {

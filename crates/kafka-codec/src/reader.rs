@@ -3,6 +3,7 @@
 //! Invariants:
 //! - No length is believed: what it claims must be there ([`Reader::take`]), or be paid for from a
 //!   budget that is proportional to the frame ([`Reader::charge`]) before anything is allocated.
+//! - Lists have no more elements together than the caller allows ([`Reader::listing_at_most`]).
 //! - A reader never goes back, so that every message ends.
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ pub struct Reader<'a> {
     flexible: bool,
     /// What may still be allocated, in bytes.
     budget: usize,
+    /// How many elements all lists together may have, and how many may still come.
+    elements_max: usize,
+    elements_left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -31,7 +35,15 @@ impl<'a> Reader<'a> {
         let budget = (frame.len() - at)
             .saturating_mul(KAFKA_DECODED_RATIO_MAX)
             .saturating_add(KAFKA_DECODED_BYTES_FREE);
-        Self { frame, at, version, flexible, budget }
+        let elements_max = usize::MAX;
+        let elements_left = elements_max;
+        Self { frame, at, version, flexible, budget, elements_max, elements_left }
+    }
+
+    /// Refuses what lists more than `elements_max` things, in all lists together.
+    #[must_use]
+    pub fn listing_at_most(self, elements_max: usize) -> Self {
+        Self { elements_max, elements_left: elements_max, ..self }
     }
 
     /// The version that is read.
@@ -130,6 +142,13 @@ impl<'a> Reader<'a> {
             }
             None => Err(CodecError::Budget { need: bytes - self.budget }),
         }
+    }
+
+    /// Counts the elements of a list, before they are read.
+    pub(crate) fn list(&mut self, elements: usize) -> Result<(), CodecError> {
+        let left = self.elements_left.checked_sub(elements);
+        self.elements_left = left.ok_or(CodecError::Elements { max: self.elements_max })?;
+        Ok(())
     }
 
     /// Reads the tagged fields at the end of a struct: `known` reads the field of a tag, or answers

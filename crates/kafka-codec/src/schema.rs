@@ -29,10 +29,24 @@ pub trait Message<'a>: Field<'a> + Default {
     /// # Errors
     /// When the bytes are no such message.
     fn decode(frame: &'a Bytes, at: usize, version: i16) -> Result<Self, CodecError> {
+        Self::decode_listing(frame, at, version, usize::MAX)
+    }
+
+    /// The same, of a body whose lists have at most `elements_max` elements together.
+    ///
+    /// # Errors
+    /// When the bytes are no such message, or it lists more.
+    fn decode_listing(
+        frame: &'a Bytes,
+        at: usize,
+        version: i16,
+        elements_max: usize,
+    ) -> Result<Self, CodecError> {
         if !(Self::VERSION_MIN..=Self::VERSION_MAX).contains(&version) {
             return Err(CodecError::Version { version });
         }
-        Self::read(&mut Reader::new(frame, at, version, version >= Self::FLEXIBLE_FROM))
+        let reader = Reader::new(frame, at, version, version >= Self::FLEXIBLE_FROM);
+        Self::read(&mut reader.listing_at_most(elements_max))
     }
 }
 

@@ -35,6 +35,17 @@ fn what_grows_out_of_proportion_is_refused() {
 }
 
 #[test]
+fn what_lists_more_than_it_may_is_refused() {
+    // Two topics without id, of one letter; no creation, no operations.
+    let id = [0; 16];
+    let topic = [&id[..], b"\x02t\x00"].concat();
+    let body = Bytes::from([&b"\x03"[..], &topic, &topic, b"\x00\x00\x00"].concat());
+    let within = |max| MetadataRequest::decode_listing(&body, 0, 12, max).map(|_| ());
+    assert_eq!(within(2), Ok(()));
+    assert_eq!(within(1), Err(CodecError::Elements { max: 1 }));
+}
+
+#[test]
 fn a_frame_shorter_than_a_header_is_refused() {
     for size in 0..8 {
         assert!(RequestHead::parse(&Bytes::from(vec![0; size])).is_err());

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use ottla_kafka_codec::schema::encode;
-use ottla_kafka_codec::{Api, CodecError, Message, RequestHead, ResponseHead};
+use ottla_kafka_codec::{Api, ApiKey, CodecError, Message, RequestHead, ResponseHead};
+use ottla_model::limits::{KAFKA_ADMIN_REQUEST_ELEMENTS_MAX, KAFKA_REQUEST_ELEMENTS_MAX};
 
 use crate::door::Door;
 use crate::settings::Advertised;
@@ -51,10 +52,10 @@ impl Call {
         self.frame.len()
     }
 
-    /// Its body.
+    /// Its body. What lists too much is refused before anything is done for any of it.
     pub(crate) fn decode<'a, M: Message<'a>>(&'a self) -> Result<M, CodecError> {
         debug_assert_eq!(M::KEY, self.api.key as i16, "the handler is the API's");
-        M::decode(&self.frame, self.body_at, self.head.version)
+        M::decode_listing(&self.frame, self.body_at, self.head.version, elements_max(self.api.key))
     }
 
     /// An answer to it.
@@ -70,5 +71,20 @@ impl Call {
     pub(crate) fn advertised(&self) -> Advertised {
         let local = || Advertised { host: self.local.ip().to_string(), port: self.local.port() };
         self.door.settings.advertised.clone().unwrap_or_else(local)
+    }
+}
+
+/// How many things a request may list.
+fn elements_max(key: ApiKey) -> usize {
+    match key {
+        ApiKey::Produce
+        | ApiKey::Fetch
+        | ApiKey::ListOffsets
+        | ApiKey::Metadata
+        | ApiKey::OffsetForLeaderEpoch
+        | ApiKey::DeleteRecords
+        | ApiKey::DescribeLogDirs
+        | ApiKey::DescribeTopicPartitions => KAFKA_REQUEST_ELEMENTS_MAX,
+        _ => KAFKA_ADMIN_REQUEST_ELEMENTS_MAX,
     }
 }

@@ -122,6 +122,21 @@ pub const KAFKA_DECODED_RATIO_MAX: usize = 8;
 /// What any Kafka request may take in memory beside that.
 pub const KAFKA_DECODED_BYTES_FREE: usize = 64 * 1024;
 
+/// Most elements of all lists of one Kafka request: topics, partitions, resources and settings. An element
+/// may be of six bytes and cost a hundred times that, so a limit on bytes alone bounds nothing. A client
+/// that uses this many partitions at once should have several connections.
+pub const KAFKA_REQUEST_ELEMENTS_MAX: usize = 50_000;
+
+/// Most elements of all lists of one Kafka request that makes, changes or describes in depth: each may be
+/// answered with every setting of a topic. One topic of [`TOPIC_PARTITIONS_MAX`] partitions with its
+/// replicas listed still fits.
+pub const KAFKA_ADMIN_REQUEST_ELEMENTS_MAX: usize = 25_000;
+
+const _: () = assert!(KAFKA_ADMIN_REQUEST_ELEMENTS_MAX > 2 * TOPIC_PARTITIONS_MAX as usize);
+
+/// How long a Kafka client may take no byte of its answer. The answer is in memory meanwhile.
+pub const KAFKA_WRITE_STALL_MAX: Duration = Duration::from_secs(30);
+
 /// Largest Kafka request frame of any API but Produce, which alone carries records. Bounds the answer: a
 /// name of three bytes is answered with a hundred.
 pub const KAFKA_PLAIN_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -11,7 +11,7 @@ use ottla_kafka_codec::messages::create_topics::{
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_model::TopicName;
 
-use super::topics;
+use super::topics::{self, Turns};
 use crate::call::Call;
 use crate::{configs, errors};
 
@@ -26,7 +26,9 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let mut results = Vec::with_capacity(request.topics.len());
     let names = || request.topics.iter().map(|topic| &*topic.name);
     let (repeated, mut is_first) = (topics::repeated(names()), topics::first_time());
+    let mut turns = Turns::default();
     for topic in request.topics.iter().filter(|topic| is_first(&topic.name)) {
+        turns.took_one().await;
         let created = match repeated.contains(&*topic.name) {
             true => Err((ErrorCode::INVALID_REQUEST, "the topic is listed twice".to_owned())),
             false => create(call, topic, request.validate_only).await,

@@ -42,7 +42,7 @@ async fn delete(
     topic: &str,
     asked: &DeleteRecordsPartition,
 ) -> Result<Offset, ErrorCode> {
-    let topic = topics::known_as(topic)?;
+    let topic = topics::existing(&call.door.broker, topic)?;
     let partition = topics::partition(asked.partition_index)?;
     let before = match asked.offset {
         ALL => None,

@@ -41,7 +41,7 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
 
 /// What is not here is left out.
 fn sizes(call: &Call, name: String, partitions: &[i32]) -> Option<DescribeLogDirsTopic<'static>> {
-    let topic = topics::known_as(&name).ok()?;
+    let topic = topics::existing(&call.door.broker, &name).ok()?;
     let partitions: Vec<_> = partitions
         .iter()
         .filter_map(|index| {

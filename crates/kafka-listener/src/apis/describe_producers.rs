@@ -1,7 +1,7 @@
 //! DescribeProducers: the idempotent producers that partitions remember.
 
 use bytes::Bytes;
-use ottla_broker::ProducerDescription;
+use ottla_broker::{ProducerDescription, TopicRef};
 use ottla_kafka_codec::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState,
     TopicResponse,
@@ -15,11 +15,12 @@ use crate::errors;
 pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: DescribeProducersRequest<'_> = call.decode()?;
     let mut is_first = topics::first_time();
-    let topics = request.topics.into_iter().map(|topic| {
+    let topics = request.topics.iter().map(|topic| {
         let indexes = topic.partition_indexes.iter();
-        let once = indexes.filter(|index| is_first((topic.name.to_string(), **index)));
+        let once = indexes.filter(|index| is_first((&*topic.name, **index)));
+        let reference = existing(call, &topic.name);
         let partitions = once.map(|index| {
-            let found = producers(call, &topic.name, *index);
+            let found = reference.clone().and_then(|topic| producers(call, &topic, *index));
             let code = found.as_ref().err().copied().unwrap_or_default();
             PartitionResponse {
                 partition_index: *index,
@@ -34,9 +35,17 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     Ok(call.encode(&DescribeProducersResponse { topics, ..Default::default() }))
 }
 
-fn producers(call: &Call, topic: &str, index: i32) -> Result<Vec<ProducerDescription>, ErrorCode> {
-    let (topic, partition) = (topics::named(topic)?, topics::partition(index)?);
-    let found = call.door.broker.producers(&topic, partition);
+fn existing(call: &Call, name: &str) -> Result<TopicRef, ErrorCode> {
+    topics::named(name)?;
+    topics::existing(&call.door.broker, name)
+}
+
+fn producers(
+    call: &Call,
+    topic: &TopicRef,
+    index: i32,
+) -> Result<Vec<ProducerDescription>, ErrorCode> {
+    let found = call.door.broker.producers(topic, topics::partition(index)?);
     found.map_err(|error| errors::of_lookup(&error))
 }
 

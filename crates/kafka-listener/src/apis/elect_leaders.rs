@@ -40,7 +40,7 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
 }
 
 fn elect(call: &Call, topic: &str, index: i32) -> ErrorCode {
-    let known = topics::known_as(topic).and_then(|topic| {
+    let known = topics::existing(&call.door.broker, topic).and_then(|topic| {
         let partition = topics::partition(index)?;
         let described = call.door.broker.describe_partition(&topic, partition);
         described.map_err(|error| errors::of_lookup(&error))

@@ -14,10 +14,10 @@ use ottla_kafka_codec::messages::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use ottla_kafka_codec::{CodecError, ErrorCode};
-use ottla_model::limits::FETCH_BYTES_MAX;
+use ottla_model::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
 
 use self::partition::{Asked, Found};
-use super::topics;
+use super::topics::{self, Turns};
 use crate::call::Call;
 
 /// The first version that names topics by id.
@@ -45,25 +45,33 @@ struct Fetch<'c> {
     call: &'c Call,
     asked: Vec<Asked>,
     found: Vec<Found>,
+    /// Bytes of all that was found. Kept, not summed up: there may be many partitions.
+    taken: usize,
+    /// How many of what was found are conclusive.
+    conclusive: usize,
     bytes_max: usize,
+    turns: Turns,
 }
 
 impl<'c> Fetch<'c> {
     fn new(call: &'c Call, request: &FetchRequest<'_>) -> Self {
         // A replica would see what consumers must not; the brokers of a cluster have another way.
         let replica = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
+        let by_id = call.version() >= BY_ID_FROM;
         let mut asked = Vec::new();
         for topic in &request.topics {
             let reference = match replica {
                 true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
-                false => topics::of(&topic.topic, topic.topic_id, call.version() >= BY_ID_FROM),
+                false => topics::of(&call.door.broker, &topic.topic, topic.topic_id, by_id),
             };
             let each = topic.partitions.iter();
             asked.extend(each.map(|partition| Asked::new(reference.clone(), partition)));
         }
-        let found = asked.iter().map(|_| Found::nothing()).collect();
+        let found: Vec<_> = asked.iter().map(|_| Found::nothing()).collect();
+        let conclusive = found.len();
         let wanted = usize::try_from(request.max_bytes).unwrap_or_default();
-        Self { call, asked, found, bytes_max: wanted.min(FETCH_BYTES_MAX as usize) }
+        let bytes_max = wanted.min(FETCH_BYTES_MAX as usize);
+        Self { call, asked, found, taken: 0, conclusive, bytes_max, turns: Turns::default() }
     }
 
     async fn read_all(&mut self) {
@@ -75,22 +83,28 @@ impl<'c> Fetch<'c> {
     /// Reads one partition, within what the others leave. Only where nothing else is answered may one
     /// batch be larger than what is wanted.
     async fn read(&mut self, place: usize) {
-        self.found[place] = Found::nothing();
-        let taken = self.bytes();
-        let left = self.bytes_max.saturating_sub(taken);
-        self.found[place] = self.asked[place].read(&self.call.door.broker, left, taken == 0).await;
+        self.turns.took_one().await;
+        self.put(place, Found::nothing());
+        let left = self.bytes_max.saturating_sub(self.taken);
+        let broker = &self.call.door.broker;
+        let found = self.asked[place].read(broker, left, self.taken == 0).await;
+        self.put(place, found);
     }
 
-    fn bytes(&self) -> usize {
-        self.found.iter().map(Found::bytes).sum()
+    fn put(&mut self, place: usize, found: Found) {
+        self.taken += found.bytes();
+        self.conclusive += usize::from(found.is_conclusive());
+        let before = std::mem::replace(&mut self.found[place], found);
+        self.taken -= before.bytes();
+        self.conclusive -= usize::from(before.is_conclusive());
     }
 
     /// Waits until there is as much as the client wants, or for as long as it does. An error is told
     /// at once.
     async fn wait_for_more(&mut self, request: &FetchRequest<'_>) {
         let wanted = usize::try_from(request.min_bytes).unwrap_or_default().min(self.bytes_max);
-        let patience =
-            Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
+        let patience = u64::try_from(request.max_wait_ms).unwrap_or_default();
+        let patience = Duration::from_millis(patience.min(FETCH_WAIT_MS_MAX));
         if patience.is_zero() || self.is_enough(wanted) {
             return;
         }
@@ -106,21 +120,20 @@ impl<'c> Fetch<'c> {
         }
         while !self.is_enough(wanted) {
             tokio::select! {
+                // First, or records that keep coming to many partitions could put it off for ever.
                 biased;
+                () = &mut over => return,
                 Some(place) = waiting.next(), if !waiting.is_empty() => {
                     self.read(place).await;
                     let (asked, found) = (&self.asked[place], &self.found[place]);
                     waiting.push(wait(asked.clone(), place, found.next(asked)));
                 }
-                () = &mut over => return,
             }
         }
     }
 
     fn is_enough(&self, wanted: usize) -> bool {
-        self.asked.is_empty()
-            || self.bytes() >= wanted
-            || self.found.iter().any(|found| found.is_conclusive())
+        self.asked.is_empty() || self.taken >= wanted || self.conclusive > 0
     }
 }
 

@@ -11,7 +11,7 @@ use ottla_kafka_codec::messages::list_offsets::{
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_model::Timestamp;
 
-use super::topics;
+use super::topics::{self, Turns};
 use crate::call::Call;
 use crate::errors;
 
@@ -34,34 +34,37 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: ListOffsetsRequest<'_> = call.decode()?;
     let repeated = repeated(&request);
     let mut topics = Vec::with_capacity(request.topics.len());
-    for topic in request.topics {
-        let reference = topics::known_as(&topic.name);
+    let mut turns = Turns::default();
+    for topic in &request.topics {
+        let reference = topics::existing(&call.door.broker, &topic.name);
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         let mut refused = BTreeSet::new();
-        for asked in topic.partitions {
+        for asked in &topic.partitions {
+            turns.took_one().await;
             let index = asked.partition_index;
             let found = match &reference {
-                _ if repeated.contains(&(topic.name.to_string(), index)) => {
+                _ if repeated.contains(&(&*topic.name, index)) => {
                     if !refused.insert(index) {
                         continue;
                     }
                     Err(ErrorCode::INVALID_REQUEST)
                 }
-                Ok(reference) => find(call, reference, &asked).await,
+                Ok(reference) => find(call, reference, asked).await,
                 Err(code) => Err(*code),
             };
             partitions.push(answered(index, found));
         }
-        topics.push(ListOffsetsTopicResponse { name: topic.name, partitions });
+        topics.push(ListOffsetsTopicResponse { name: topic.name.clone(), partitions });
     }
     Ok(call.encode(&ListOffsetsResponse { topics, ..Default::default() }))
 }
 
 /// Partitions that are asked for twice, which no client does on purpose.
-fn repeated(request: &ListOffsetsRequest<'_>) -> BTreeSet<(String, i32)> {
-    let each = request.topics.iter().flat_map(|topic| {
-        topic.partitions.iter().map(|one| (topic.name.to_string(), one.partition_index))
-    });
+fn repeated<'a>(request: &'a ListOffsetsRequest<'_>) -> BTreeSet<(&'a str, i32)> {
+    let each = request
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|one| (&*topic.name, one.partition_index)));
     topics::repeated(each)
 }
 

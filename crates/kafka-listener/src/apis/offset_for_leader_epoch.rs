@@ -19,7 +19,7 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let topics = request.topics.into_iter().map(|topic| {
         let reference = match replica {
             true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
-            false => topics::known_as(&topic.topic),
+            false => topics::existing(&call.door.broker, &topic.topic),
         };
         let partitions = topic.partitions.iter().map(|asked| {
             let found = reference.clone().and_then(|topic| find(call, &topic, asked));

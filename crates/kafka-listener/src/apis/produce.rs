@@ -17,7 +17,7 @@ use ottla_model::{Acks, PartitionId};
 use ottla_record::{BatchHeader, Compression};
 use tokio::time::Sleep;
 
-use super::topics;
+use super::topics::{self, Turns};
 use crate::call::{Answer, Call};
 use crate::errors;
 
@@ -81,11 +81,16 @@ pub(crate) async fn begin(call: Call) -> Result<Begun, CodecError> {
         None => acks,
     };
     let mut topics = Vec::with_capacity(request.topic_data.len());
+    let mut turns = Turns::default();
     for topic in request.topic_data {
-        let reference = topics::of(&topic.name, topic.topic_id, call.version() >= BY_ID_FROM);
+        let reference = {
+            let by_id = call.version() >= BY_ID_FROM;
+            topics::of(&call.door.broker, &topic.name, topic.topic_id, by_id)
+        };
         let to = may.and_then(|acks| Ok((reference?, acks)));
         let mut partitions = Vec::with_capacity(topic.partition_data.len());
         for data in topic.partition_data {
+            turns.took_one().await;
             let index = data.index;
             let begun = match &to {
                 Ok((topic, acks)) => append(&call, topic, data, *acks).await,

@@ -22,9 +22,53 @@ pub(crate) fn known_as(name: &str) -> Result<TopicRef, ErrorCode> {
     named(name).map_err(|_| ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
-/// The topic, by id from the version on that names topics so.
-pub(crate) fn of(name: &Str<'_>, id: Uuid, by_id: bool) -> Result<TopicRef, ErrorCode> {
-    if by_id { Ok(TopicRef::Id(TopicId::from_bytes(id))) } else { known_as(name) }
+/// The topic of this name, if there is one. To be asked once for all partitions of a topic: the broker
+/// would look for a similar name each time.
+pub(crate) fn existing(broker: &Broker, name: &str) -> Result<TopicRef, ErrorCode> {
+    let topic = known_as(name)?;
+    match is_there(broker, &topic) {
+        true => Ok(topic),
+        false => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+    }
+}
+
+fn is_there(broker: &Broker, topic: &TopicRef) -> bool {
+    let image = broker.image();
+    match topic {
+        TopicRef::Name(name) => image.topics().named(name).is_some(),
+        TopicRef::Id(id) => image.topics().get(*id).is_some(),
+    }
+}
+
+/// The topic, if there is one; by id from the version on that names topics so.
+pub(crate) fn of(
+    broker: &Broker,
+    name: &Str<'_>,
+    id: Uuid,
+    by_id: bool,
+) -> Result<TopicRef, ErrorCode> {
+    if !by_id {
+        return existing(broker, name);
+    }
+    let topic = TopicRef::Id(TopicId::from_bytes(id));
+    if is_there(broker, &topic) { Ok(topic) } else { Err(ErrorCode::UNKNOWN_TOPIC_ID) }
+}
+
+/// How many partitions are looked at before others have their turn.
+const AT_A_TIME: usize = 256;
+
+/// Lets others have their turn now and then, within what goes through many partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Turns(usize);
+
+impl Turns {
+    /// One more partition was looked at.
+    pub(crate) async fn took_one(&mut self) {
+        self.0 += 1;
+        if self.0.is_multiple_of(AT_A_TIME) {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// The partition of this index.

@@ -3,13 +3,14 @@
 use std::io::{self, IoSlice};
 
 use bytes::{Buf as _, Bytes};
+use ottla_model::limits::KAFKA_WRITE_STALL_MAX;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::tcp::OwnedWriteHalf;
 
 /// Most pieces that the system takes at a time.
 const PIECES_AT_ONCE: usize = 64;
 
-/// Writes all pieces.
+/// Writes all pieces. A client that takes nothing of them for too long is given up.
 pub(super) async fn all(socket: &mut OwnedWriteHalf, mut pieces: Vec<Bytes>) -> io::Result<()> {
     let mut at = 0;
     while at < pieces.len() {
@@ -19,7 +20,8 @@ pub(super) async fn all(socket: &mut OwnedWriteHalf, mut pieces: Vec<Bytes>) -> 
         if slices.is_empty() {
             break;
         }
-        let written = socket.write_vectored(&slices).await?;
+        let writing = tokio::time::timeout(KAFKA_WRITE_STALL_MAX, socket.write_vectored(&slices));
+        let written = writing.await??;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }

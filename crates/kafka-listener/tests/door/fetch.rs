@@ -11,7 +11,7 @@ use crate::produce::produce;
 use crate::support::{Client, Door, Reply, batch, fetch_all};
 
 /// A fetch of the partitions from 0 on, from these offsets on.
-fn fetch<'a>(topic: &'a str, offsets: &[i64]) -> FetchRequest<'a> {
+pub(crate) fn fetch<'a>(topic: &'a str, offsets: &[i64]) -> FetchRequest<'a> {
     let from = |(partition, fetch_offset): (i32, &i64)| FetchPartition {
         partition,
         fetch_offset: *fetch_offset,
