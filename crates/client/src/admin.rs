@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ottla_model::{BrokerId, Offset, PartitionId, Timestamp, TopicName};
+use ottla_model::{BrokerId, Offset, PartitionId, Timestamp, TopicId, TopicName};
 use ottla_wire::v1;
 use ottla_wire::v1::topic_service_client::TopicServiceClient;
 
@@ -23,12 +23,24 @@ const TOPIC_EXISTS: &str = "TOPIC_EXISTS";
 /// What the cluster says of a topic that is not there.
 const UNKNOWN_TOPIC: &str = "UNKNOWN_TOPIC";
 
+/// Instead of an offset, in what deletes: everything that readers may see now.
+const ALL_NOW: Offset = Offset(-1);
+
+/// A partition, and by which of its topic's names it is asked for.
+#[derive(Debug)]
+struct Place<'a> {
+    topic: &'a TopicName,
+    reference: v1::TopicRef,
+    partition: PartitionId,
+}
+
 /// What a client may ask of a cluster beside records.
 ///
 /// Each call is tried for as long as the settings' `request_timeout`, so that a broker may restart or
 /// a leader move meanwhile. It is made again after an attempt of which nobody knows what became of it,
 /// and then the answer is read accordingly: what was to be created may exist, what was to be deleted may
-/// be gone.
+/// be gone. Names and places that move are looked up once, before the first attempt: another one must not
+/// touch a topic that was made again meanwhile under the same name, or records that came meanwhile.
 #[derive(Clone, Debug)]
 pub struct Admin {
     client: Client,
@@ -142,15 +154,18 @@ impl Admin {
         topic: &str,
         changes: ConfigChanges,
     ) -> Result<Vec<ConfigEntry>, ClientError> {
+        let name = TopicName::new(topic)?;
+        let tries = self.client.tries();
+        let id = self.topic_id(&tries, &name).await?;
         let request = v1::AlterTopicConfigRequest {
-            topic: Some(TopicName::new(topic)?.into()),
+            topic: Some(id.into()),
             set: changes.set,
             unset: changes.unset,
             validate_only: changes.validate_only,
         };
         let (_, answer) = self
             .client
-            .read(request, |channel, request| async move {
+            .read_within(tries.left(), request, |channel, request| async move {
                 TopicServiceClient::new(channel).alter_topic_config(request).await
             })
             .await?;
@@ -164,12 +179,13 @@ impl Admin {
         total: u32,
     ) -> Result<TopicListing, ClientError> {
         let name = TopicName::new(topic)?;
+        let mut tries = self.client.tries();
+        let id = self.topic_id(&tries, &name).await?;
         let request = v1::AddPartitionsRequest {
-            topic: Some(name.clone().into()),
+            topic: Some(id.into()),
             partitions: total,
             validate_only: false,
         };
-        let mut tries = self.client.tries();
         loop {
             let add = |channel, request| async move {
                 TopicServiceClient::new(channel).add_partitions(request).await
@@ -183,7 +199,7 @@ impl Admin {
                 Err(ClientError::Refused(error)) if tries.doubtful() => {
                     self.client.forget_route(&name);
                     let there = self.describe_topic(topic).await?;
-                    let done = there.partitions.len() == total as usize;
+                    let done = there.id == id && there.partitions.len() == total as usize;
                     return if done {
                         Ok(there.listing())
                     } else {
@@ -198,8 +214,9 @@ impl Admin {
     /// Deletes a topic and everything in it.
     pub async fn delete_topic(&self, topic: &str) -> Result<(), ClientError> {
         let name = TopicName::new(topic)?;
-        let request = v1::DeleteTopicRequest { topic: Some(name.clone().into()) };
         let mut tries = self.client.tries();
+        let id = self.topic_id(&tries, &name).await?;
+        let request = v1::DeleteTopicRequest { topic: Some(id.into()) };
         loop {
             let delete = |channel, request| async move {
                 TopicServiceClient::new(channel).delete_topic(request).await
@@ -214,7 +231,8 @@ impl Admin {
         Ok(())
     }
 
-    /// Deletes the records of a partition before `before`; answers where the partition begins then.
+    /// Deletes the records of a partition before `before`, or for -1 all that readers may see now;
+    /// answers where the partition begins then.
     pub async fn delete_records(
         &self,
         topic: &str,
@@ -223,24 +241,37 @@ impl Admin {
     ) -> Result<Offset, ClientError> {
         let name = TopicName::new(topic)?;
         let mut tries = self.client.tries();
+        let reference = self.topic_id(&tries, &name).await?.into();
+        let place = Place { topic: &name, reference, partition };
+        let before = match before {
+            ALL_NOW => self.end(&mut tries, &place).await?,
+            offset => offset,
+        };
         loop {
-            match self.delete_records_once(&tries, &name, partition, before).await {
+            match self.delete_records_once(&tries, &place, before).await {
                 Ok(log_start) => return Ok(log_start),
                 Err(error) => tries.after(error).await?,
             }
         }
     }
 
+    /// The offset that the partition's next record that can be read will have.
+    async fn end(&self, tries: &mut Tries<'_>, place: &Place<'_>) -> Result<Offset, ClientError> {
+        match self.list_offset_trying(tries, place, OffsetAt::Latest).await? {
+            Some(end) => Ok(end.offset),
+            None => Err(missing(&format!("{}-{}", place.topic, place.partition), "end")),
+        }
+    }
+
     async fn delete_records_once(
         &self,
         tries: &Tries<'_>,
-        topic: &TopicName,
-        partition: PartitionId,
+        place: &Place<'_>,
         before: Offset,
     ) -> Result<Offset, ClientError> {
-        let leader = self.leader(tries, topic, partition).await?;
-        let before = v1::RecordsBefore { partition: partition.0, before_offset: before.0 };
-        let topic = Some(topic.clone().into());
+        let leader = self.leader(tries, place).await?;
+        let before = v1::RecordsBefore { partition: place.partition.0, before_offset: before.0 };
+        let topic = Some(place.reference.clone());
         let request = v1::DeleteRecordsRequest { topic, partitions: vec![before] };
         let (address, answer) = self
             .client
@@ -264,9 +295,18 @@ impl Admin {
         at: OffsetAt,
     ) -> Result<Option<ListedOffset>, ClientError> {
         let name = TopicName::new(topic)?;
-        let mut tries = self.client.tries();
+        let place = Place { topic: &name, reference: name.clone().into(), partition };
+        self.list_offset_trying(&mut self.client.tries(), &place, at).await
+    }
+
+    async fn list_offset_trying(
+        &self,
+        tries: &mut Tries<'_>,
+        place: &Place<'_>,
+        at: OffsetAt,
+    ) -> Result<Option<ListedOffset>, ClientError> {
         loop {
-            match self.list_offset_once(&tries, &name, partition, at).await {
+            match self.list_offset_once(tries, place, at).await {
                 Ok(found) => return Ok(found),
                 Err(error) => tries.after(error).await?,
             }
@@ -276,13 +316,12 @@ impl Admin {
     async fn list_offset_once(
         &self,
         tries: &Tries<'_>,
-        topic: &TopicName,
-        partition: PartitionId,
+        place: &Place<'_>,
         at: OffsetAt,
     ) -> Result<Option<ListedOffset>, ClientError> {
-        let leader = self.leader(tries, topic, partition).await?;
-        let query = v1::OffsetQuery { partition: partition.0, at: Some(at.into()) };
-        let topic = Some(topic.clone().into());
+        let leader = self.leader(tries, place).await?;
+        let query = v1::OffsetQuery { partition: place.partition.0, at: Some(at.into()) };
+        let topic = Some(place.reference.clone());
         let request = v1::ListOffsetsRequest { topic, queries: vec![query] };
         let (address, answer) = self
             .client
@@ -304,16 +343,20 @@ impl Admin {
         self.client.describe_cluster().await
     }
 
+    /// Which topic has this name now.
+    async fn topic_id(&self, tries: &Tries<'_>, topic: &TopicName) -> Result<TopicId, ClientError> {
+        Ok(self.client.route_within(tries.left(), topic, true).await?.id)
+    }
+
     /// Who leads the partition: what is known, and after a failure, what is true now.
     async fn leader(
         &self,
         tries: &Tries<'_>,
-        topic: &TopicName,
-        partition: PartitionId,
+        place: &Place<'_>,
     ) -> Result<Option<BrokerId>, ClientError> {
         let again = tries.failures() > 0;
-        let route = self.client.route_within(tries.left(), topic, again).await?;
-        Ok(route.leaders.get(partition.0 as usize).copied().flatten())
+        let route = self.client.route_within(tries.left(), place.topic, again).await?;
+        Ok(route.leaders.get(place.partition.0 as usize).copied().flatten())
     }
 }
 

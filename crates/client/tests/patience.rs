@@ -4,9 +4,12 @@
 use std::time::{Duration, Instant};
 
 use ottla_client::{Client, ClientConfig, ClientError, ConfigChanges, NewTopic, OffsetAt};
-use ottla_model::{Offset, PartitionId};
+use ottla_model::{Offset, PartitionId, TopicId};
+use ottla_producer::{Producer, Record};
 use ottla_server::{ListenAddress, RunningServer, Server, ServerConfig};
 use ottla_testkit::Proxy;
+use ottla_wire::v1;
+use prost::Message as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const P0: PartitionId = PartitionId(0);
@@ -80,32 +83,125 @@ async fn a_lost_answer_is_no_failure() {
     let proxy = Proxy::start(server.grpc_address().unwrap()).await;
     let client = client(&proxy).await;
     let admin = client.admin();
-    let losing = async || {
+    let losing = async |cue: Option<Vec<u8>>| {
         let swallowed = proxy.swallowed();
-        proxy.mute(true);
+        match cue {
+            Some(request) => proxy.mute_upon(request),
+            None => proxy.mute(true),
+        }
         in_time(proxy.swallowed_since(swallowed)).await;
         proxy.mute(false);
     };
     let new = || NewTopic::new("lost").partitions(2);
-    let (created, ()) = in_time(async { tokio::join!(admin.create_topic(new()), losing()) }).await;
-    assert_eq!(created.unwrap().partitions, 2);
+    let (created, ()) =
+        in_time(async { tokio::join!(admin.create_topic(new()), losing(None)) }).await;
+    let created = created.unwrap();
+    assert_eq!(created.partitions, 2);
     let twice = admin.create_topic(new()).await.unwrap_err();
     assert_eq!(twice.code(), Some("TOPIC_EXISTS"), "without a lost answer it is somebody else's");
 
+    let topic = Some(created.id.into());
+    let cue = v1::AddPartitionsRequest { topic, partitions: 5, validate_only: false };
+    let cue = Some(cue.encode_to_vec());
     let (grown, ()) =
-        in_time(async { tokio::join!(admin.add_partitions("lost", 5), losing()) }).await;
+        in_time(async { tokio::join!(admin.add_partitions("lost", 5), losing(cue)) }).await;
     assert_eq!(grown.unwrap().partitions, 5);
     let changes = ConfigChanges {
         set: [("retention.ms".to_owned(), "1000".to_owned())].into(),
         ..ConfigChanges::default()
     };
+    let topic = Some(created.id.into());
+    let cue = v1::AlterTopicConfigRequest {
+        topic,
+        set: changes.set.clone(),
+        unset: Vec::new(),
+        validate_only: false,
+    };
+    let cue = Some(cue.encode_to_vec());
     let (altered, ()) =
-        in_time(async { tokio::join!(admin.alter_topic_config("lost", changes), losing()) }).await;
+        in_time(async { tokio::join!(admin.alter_topic_config("lost", changes), losing(cue)) })
+            .await;
     assert!(altered.unwrap().iter().any(|entry| entry.value == "1000"));
 
-    let (deleted, ()) = in_time(async { tokio::join!(admin.delete_topic("lost"), losing()) }).await;
+    let cue = Some(deletion(created.id));
+    let (deleted, ()) =
+        in_time(async { tokio::join!(admin.delete_topic("lost"), losing(cue)) }).await;
     deleted.unwrap();
     assert!(admin.list_topics().await.unwrap().is_empty());
+    server.shutdown().await.unwrap();
+}
+
+/// The request that deletes this topic, and no other.
+fn deletion(id: TopicId) -> Vec<u8> {
+    v1::DeleteTopicRequest { topic: Some(id.into()) }.encode_to_vec()
+}
+
+/// regression: a deletion whose answer was lost was made again by name, and took with it the topic that
+/// somebody had made meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_was_made_again_outlives_a_retried_deletion() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(&directory).await;
+    let address = server.grpc_address().unwrap();
+    let proxy = Proxy::start(address).await;
+    let (client, direct) = (client(&proxy).await, Client::connect(address.to_string()).await);
+    let (admin, direct) = (client.admin(), direct.unwrap().admin());
+    let old = direct.create_topic(NewTopic::new("again")).await.unwrap();
+    let made_again = async {
+        let swallowed = proxy.swallowed();
+        proxy.mute_upon(deletion(old.id));
+        proxy.swallowed_since(swallowed).await;
+        proxy.mute(false);
+        loop {
+            match direct.create_topic(NewTopic::new("again")).await {
+                Ok(topic) => break topic,
+                Err(error) => assert_eq!(error.code(), Some("TOPIC_EXISTS"), "it is not gone yet"),
+            }
+        }
+    };
+    let (deleted, new) =
+        in_time(Box::pin(async { tokio::join!(admin.delete_topic("again"), made_again) })).await;
+    deleted.unwrap();
+    assert_eq!(direct.describe_topic("again").await.unwrap().id, new.id);
+    server.shutdown().await.unwrap();
+}
+
+/// regression: "all that is there now", asked for again after a lost answer, took the records with it
+/// that had been acknowledged meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_came_later_outlive_a_retried_deletion() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = start(&directory).await;
+    let address = server.grpc_address().unwrap();
+    let proxy = Proxy::start(address).await;
+    let (client, direct) = (client(&proxy).await, Client::connect(address.to_string()).await);
+    let (admin, direct) = (client.admin(), direct.unwrap());
+    let made = direct.admin().create_topic(NewTopic::new("kept").partitions(1)).await.unwrap();
+    let producer = Producer::builder(&direct).build().await.unwrap();
+    let topic = producer.topic("kept").await.unwrap();
+    let append = async || {
+        let records = (0..10).map(|_| Record::new("x"));
+        topic.send_many(records).await.unwrap().await.unwrap();
+    };
+    append().await;
+    let appended = async {
+        let swallowed = proxy.swallowed();
+        let before = v1::RecordsBefore { partition: 0, before_offset: 10 };
+        let request =
+            v1::DeleteRecordsRequest { topic: Some(made.id.into()), partitions: vec![before] };
+        proxy.mute_upon(request.encode_to_vec());
+        proxy.swallowed_since(swallowed).await;
+        proxy.mute(false);
+        append().await;
+    };
+    let (deleted, ()) =
+        in_time(async { tokio::join!(admin.delete_records("kept", P0, Offset(-1)), appended) })
+            .await;
+    assert_eq!(deleted.unwrap(), Offset(10));
+    let earliest = direct.admin().list_offset("kept", P0, OffsetAt::Earliest).await.unwrap();
+    assert_eq!(earliest.unwrap().offset, Offset(10));
+    let latest = direct.admin().list_offset("kept", P0, OffsetAt::Latest).await.unwrap();
+    assert_eq!(latest.unwrap().offset, Offset(20));
     server.shutdown().await.unwrap();
 }
 

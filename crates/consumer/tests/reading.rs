@@ -210,3 +210,28 @@ async fn new_partitions_are_read_from_their_beginning() {
     let quiet = tokio::time::timeout(Duration::from_millis(100), consumer.next()).await;
     assert!(quiet.is_err(), "each partition fails once: {quiet:?}");
 }
+
+/// regression: a consumer that only followed a topic waited for ever when that was deleted, or made again
+/// under the same name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_only_follows_a_topic_learns_that_it_is_gone() {
+    let (server, direct) = numbers(1, 0).await;
+    let mut config = ClientConfig::new(&server.grpc());
+    config.metadata_age_max = Duration::from_millis(50);
+    let client = Client::connect(config).await.unwrap();
+    for made_again in [false, true] {
+        let mut consumer = Consumer::builder(&client).build().await.unwrap();
+        consumer.follow_topic("numbers").await.unwrap();
+        direct.admin().delete_topic("numbers").await.unwrap();
+        if made_again {
+            direct.admin().create_topic(NewTopic::new("numbers")).await.unwrap();
+        }
+        let error = next(&mut consumer).await.unwrap_err();
+        assert!(matches!(error, ConsumerError::TopicGone { .. }), "{error}");
+        let quiet = tokio::time::timeout(Duration::from_millis(200), consumer.next()).await;
+        assert!(quiet.is_err(), "it is told once: {quiet:?}");
+        if !made_again {
+            direct.admin().create_topic(NewTopic::new("numbers").partitions(1)).await.unwrap();
+        }
+    }
+}

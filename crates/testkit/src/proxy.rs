@@ -30,6 +30,8 @@ struct State {
     generation: watch::Sender<u64>,
     /// What the broker says is swallowed.
     mute: AtomicBool,
+    /// From when a client says this on, what the broker says is swallowed.
+    cue: std::sync::Mutex<Option<Vec<u8>>>,
     /// What clients say is swallowed.
     deaf: AtomicBool,
     /// Connections with a lower number are silent in both directions.
@@ -50,6 +52,7 @@ impl Proxy {
             target: std::sync::Mutex::new(target),
             generation: watch::Sender::new(0),
             mute: AtomicBool::new(false),
+            cue: std::sync::Mutex::new(None),
             deaf: AtomicBool::new(false),
             frozen_below: AtomicU64::new(0),
             connections: AtomicU64::new(0),
@@ -72,6 +75,15 @@ impl Proxy {
     /// Swallows what the broker answers, or no longer on connections that lost nothing yet.
     pub fn mute(&self, yes: bool) {
         self.state.mute.store(yes, Ordering::SeqCst);
+    }
+
+    /// Does so by itself as soon as a client says `cue` within one piece, and before the broker hears it.
+    ///
+    /// # Panics
+    /// When the cue is empty.
+    pub fn mute_upon(&self, cue: Vec<u8>) {
+        assert!(!cue.is_empty(), "nothing is always said");
+        *self.state.cue.lock().expect("nobody panics here") = Some(cue);
     }
 
     /// Swallows what clients say, or no longer on connections that lost nothing yet.
@@ -155,12 +167,22 @@ impl Way {
                 read = from.read(&mut buffer) => read,
             };
             let Ok(count @ 1..) = read else { return };
+            self.heed(&buffer[..count]);
             lost = lost || self.swallows();
             if lost {
                 self.state.swallowed.fetch_add(count as u64, Ordering::SeqCst);
             } else if to.write_all(&buffer[..count]).await.is_err() {
                 return;
             }
+        }
+    }
+
+    fn heed(&self, said: &[u8]) {
+        let mut waiting = self.state.cue.lock().expect("nobody panics here");
+        let is_in = |cue: &Vec<u8>| said.windows(cue.len()).any(|piece| piece == cue);
+        if !self.answers && waiting.as_ref().is_some_and(is_in) {
+            *waiting = None;
+            self.state.mute.store(true, Ordering::SeqCst);
         }
     }
 

@@ -13,6 +13,8 @@ use crate::error::ConsumerError;
 
 /// What a broker calls an offset that it does not have.
 const OUT_OF_RANGE: &str = "OFFSET_OUT_OF_RANGE";
+/// What a broker says of a topic that is not there.
+const UNKNOWN_TOPIC: &str = "UNKNOWN_TOPIC";
 
 /// Batches that a broker sent.
 #[derive(Clone, Debug)]
@@ -89,7 +91,19 @@ impl Session {
             }
             self.pursue(&key, now);
         }
+        if self.followed.get(&route.name).is_some_and(|followed| followed.topic != route.id) {
+            let topic = route.name.clone();
+            self.stop_following(&route.name, ConsumerError::TopicGone { topic });
+        }
         self.assign_new(route);
+    }
+
+    /// The topic is gone. Its partitions that are read tell so themselves; without one, nobody else would.
+    fn stop_following(&mut self, topic: &TopicName, error: ConsumerError) {
+        let told = self.keys().any(|(name, _)| name == topic);
+        if self.followed.remove(topic).is_some() && !told {
+            self.items.push_back(Item::Failure(error));
+        }
     }
 
     /// Reads what a followed topic has got since it was looked at.
@@ -119,6 +133,12 @@ impl Session {
                 _ => self.try_later(&key, None, now),
             }
         }
+        let error = match error.code() {
+            Some(UNKNOWN_TOPIC) => ConsumerError::TopicGone { topic: topic.clone() },
+            Some(_) if is_final(error) => error.clone().into(),
+            _ => return,
+        };
+        self.stop_following(topic, error);
     }
 
     /// A fetch begins.
@@ -303,5 +323,5 @@ impl Session {
 }
 
 fn is_final(error: &ClientError) -> bool {
-    error.code() == Some("UNKNOWN_TOPIC") || ottla_model::Answers::retry(error) == Retry::Never
+    error.code() == Some(UNKNOWN_TOPIC) || ottla_model::Answers::retry(error) == Retry::Never
 }
