@@ -15,7 +15,7 @@ use std::sync::Arc;
 use ottla_log::{LogDirectory, Stream, StreamError, StreamSettings};
 use ottla_metadata::config::MessageTimestampType;
 use ottla_metadata::{Delta, Image, PartitionImage, TopicConfig, TopicImage};
-use ottla_model::{Offset, PartitionId, StreamId, TopicId};
+use ottla_model::{Durability, Offset, PartitionId, StreamId, TopicId};
 use ottla_partition::ReplicaConfig;
 use ottla_record::{BatchRules, TimestampType};
 use tokio::sync::watch;
@@ -178,12 +178,19 @@ impl Reconciler {
     fn alter(&self, partition: &Partition, topic: &TopicImage, image: &PartitionImage) {
         let settings = stream_settings(&topic.config);
         let stream = partition.stream();
+        let mut config = self.replica_config(partition.id(), &topic.config, image);
+        // What is acknowledged never claims more than the log keeps: it is lowered before the log is, and
+        // raised after it, if it is.
+        if settings.durability == Durability::Relaxed {
+            partition.alter(config.clone());
+        }
         if stream.settings() != settings
             && let Err(error) = stream.alter(settings)
         {
             tracing::error!(stream = %partition.id(), %error, "cannot change the log's settings");
         }
-        partition.alter(self.replica_config(partition.id(), &topic.config, image));
+        config.durability = stream.settings().durability;
+        partition.alter(config);
     }
 
     fn close_topic(&self, entry: &TopicEntry) {

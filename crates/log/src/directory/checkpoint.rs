@@ -257,7 +257,9 @@ impl Stream {
                 self.shared.durable.lock().push((self.id(), state.durable_end));
             }
             let flushed = snapshot.checkpoint.end.min(state.durable_end);
-            state.flushed_end = state.flushed_end.max(flushed);
+            if state.note_flushed(flushed) {
+                self.shared.durable.lock().push((self.id(), state.durable_end));
+            }
         }
         self.release_segments(&mut state);
         // A flush may have waited for the creation.

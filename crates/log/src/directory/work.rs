@@ -157,7 +157,10 @@ impl Shared {
         let bytes = plan.fill.upto - plan.fill.from;
         let mut state = stream.state.lock();
         state.end_straight(*plan, judged == Ok(true));
-        state.ops.hold(self.settings.straight_bytes_min);
+        // What found the disk full goes through the journal; held again, it would find it full for ever.
+        if judged == Ok(true) {
+            state.ops.hold(self.settings.straight_bytes_min);
+        }
         stream.queue(&mut state);
         drop(state);
         stream.notify_fill_ended();

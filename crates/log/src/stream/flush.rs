@@ -73,4 +73,12 @@ impl StreamState {
         self.flushed_end = before.max(plan.end.min(self.durable_end));
         self.flushed_end > before
     }
+
+    /// A checkpoint made everything below `end` durable. Answers whether it did so before a flush that
+    /// somebody waits for, which will find nothing to do.
+    pub(crate) fn note_flushed(&mut self, end: Offset) -> bool {
+        let before = self.flushed_end;
+        self.flushed_end = before.max(end);
+        self.flushed_end > before && self.flush_wanted > before
+    }
 }

@@ -285,6 +285,11 @@ impl Stream {
         if let Some((segment, from, upto)) = state.hole() {
             return Err(format!("bytes {from} to {upto} of segment {segment} are nowhere"));
         }
+        if let Some((segment, written)) = state.goes_on_within_a_block() {
+            return Err(format!(
+                "segment {segment} is said to hold {written} bytes, which is no whole block, and goes on"
+            ));
+        }
         Ok(())
     }
 

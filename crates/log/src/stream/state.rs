@@ -209,6 +209,15 @@ impl StreamState {
         (segment.written < upto).then_some((segment.base, segment.written, upto))
     }
 
+    /// A file of an `fsync` stream that would be gone on with within a block: segment, how far it is
+    /// written. What a carry did not bring back is damage.
+    pub(crate) fn goes_on_within_a_block(&self) -> Option<(Offset, u64)> {
+        let piece = self.tail.first_unwritten().filter(|_| self.is_fsync())?;
+        let segment = self.segment(piece.segment)?;
+        let aligned = segment.written.is_multiple_of(ottla_model::limits::BLOCK_BYTES);
+        (!aligned).then_some((segment.base, segment.written))
+    }
+
     /// Whether everything is in files, the last block of them a partial one.
     pub(crate) fn rests_within_a_block(&self) -> bool {
         let active = self.active();

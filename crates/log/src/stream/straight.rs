@@ -305,8 +305,12 @@ impl StreamState {
     /// Everything that came before is in files, and needed from memory no more. Answers the number of
     /// the operation.
     fn begin_replay_straight(&mut self, straight: &Straight, place: Cursor) -> u64 {
-        for segment in &mut self.segments {
+        // Their files are there, whatever the checkpoint knew of them: who took one for a new one would
+        // empty it.
+        for segment in self.segments.iter_mut().filter(|segment| segment.bytes > 0) {
             segment.written = segment.bytes;
+            segment.made = true;
+            segment.producers = None;
         }
         let active = self.active_mut();
         active.written = straight.position;
