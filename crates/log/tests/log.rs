@@ -2,7 +2,7 @@
 
 mod support;
 
-use ottla_log::{Lane, ReadOutcome, Room, StreamError, StreamSettings};
+use ottla_log::{Lane, ReadOutcome, Room, Stream, StreamError, StreamSettings};
 use ottla_model::{Durability, LeaderEpoch, Offset, Timestamp};
 use support::{House, batch, read_all, stream_id};
 
@@ -353,4 +353,69 @@ fn a_lower_cut_after_a_cut_leaves_recovery_something_to_find() {
     let report = house.reopen_killed();
     assert_eq!(report.damaged, []);
     assert_eq!(read_all(&house.stream(1)), (0..28).collect::<Vec<_>>());
+}
+
+/// regression: after a recovery the segments before the one that batches went straight to were taken for new ones,
+/// and a cut into one of them had its file emptied by the next fill.
+#[test]
+fn a_cut_behind_what_went_straight_keeps_the_file_that_it_is_in() {
+    let mut house = House::with(|settings| {
+        settings.fill_bytes_min = u64::MAX;
+        settings.straight_bytes_min = 10_000;
+    });
+    let settings = StreamSettings { segment_bytes: 16 * 1024, ..StreamSettings::default() };
+    let stream = house.create(1, settings);
+    let append = |stream: &Stream, n| {
+        stream.append(batch(n, 1, 1000), Timestamp(0)).expect("it takes it");
+    };
+    // One by one through the journal, beyond the first segment; then many at once.
+    (0..20).for_each(|n| {
+        append(&stream, n);
+        house.log().step(Lane::Journal, Timestamp(0));
+    });
+    (20..32).for_each(|n| append(&stream, n));
+    house.work();
+    drop(stream);
+    assert_eq!(house.reopen_killed().damaged, []);
+    let stream = house.stream(1);
+    stream.truncate(Offset(9)).expect("it is cut");
+    (9..25).for_each(|n| append(&stream, n));
+    house.work();
+    drop(stream);
+    assert_eq!(house.reopen_closed().damaged, []);
+    assert_eq!(read_all(&house.stream(1)), (0..25).collect::<Vec<_>>());
+}
+
+/// regression: what found the disk full on its way straight into a segment was held again at once, for
+/// ever, although the journal had room for it.
+#[test]
+fn what_finds_the_disk_full_goes_through_the_journal() {
+    use std::sync::Arc;
+
+    use ottla_log::storage::{FaultyStorage, Storage};
+    use ottla_log::{LogDirectory, LogSettings};
+    use ottla_model::Rng;
+
+    let disk = FaultyStorage::new(Rng::from_number(1));
+    let storage: Arc<dyn Storage> = Arc::new(disk.clone());
+    let settings = LogSettings {
+        room_reserve_bytes: 0,
+        journal_bytes_start: 256 * 1024,
+        straight_bytes_min: 10_000,
+        ..LogSettings::default()
+    };
+    let (log, _) = LogDirectory::open(storage.clone(), storage, settings, support::context())
+        .expect("a new directory opens");
+    let stream = log.create_stream(support::stream_id(1), StreamSettings::default()).unwrap();
+    log.step(Lane::Journal, Timestamp(0));
+    (0..20).for_each(|n| {
+        stream.append(batch(n, 1, 1000), Timestamp(0)).expect("it takes it");
+    });
+    disk.set_capacity(Some(0));
+    for _ in 0..20 {
+        for lane in Lane::ALL {
+            assert_eq!(log.step(lane, Timestamp(0)).failed, None);
+        }
+    }
+    assert_eq!(stream.offsets().durable_end, Offset(20));
 }
