@@ -107,7 +107,9 @@ pub fn describe(directory: &Path) -> String {
     let model = model.map_or("", |m| m.trim_start_matches([' ', '\t', ':']));
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let disk = file_system(directory);
-    format!("{cores} cores {model}, {memory} GiB, Linux {}, {disk}", kernel.trim())
+    // What stands behind the number names a vendor's build.
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    format!("{cores} cores {model}, {memory} GiB, Linux {kernel}, {disk}")
 }
 
 fn file_system(directory: &Path) -> String {
