@@ -47,7 +47,8 @@ impl StreamState {
     /// Plans a fill of at most about `bytes_max`, and marks it as under way. `None` when there is
     /// nothing to write.
     pub(crate) fn plan_fill(&mut self, to: FillTo, bytes_max: u64) -> Option<FillPlan> {
-        let is_whole = self.life == Life::Live || self.hole().is_none();
+        let is_gap = || self.hole().is_some() || self.goes_on_within_a_block().is_some();
+        let is_whole = self.life == Life::Live || !is_gap();
         if self.filling || self.landed.is_some() || self.life == Life::Dropped || !is_whole {
             return None;
         }
