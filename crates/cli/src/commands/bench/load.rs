@@ -37,15 +37,23 @@ pub(super) struct Loaded {
     pub(super) waits_for_room: u64,
 }
 
-/// Sends for the wanted time with every producer, and waits for every acknowledgement.
-pub(super) async fn run(
+/// Producers that are connected and warm.
+pub(super) struct Ready {
+    producers: Vec<Producer>,
+    topics: Vec<TopicProducer>,
+    /// Records that were sent to warm up.
+    pub(super) warmed: u64,
+}
+
+/// Connects every producer, and sends the load for as long as a warm-up takes, uncounted: a broker that was just
+/// started meets its memory for the first time then, which is slow where a machine is virtual.
+pub(super) async fn warm_up(
     bench: &Bench,
     bootstrap: &str,
     topic: &str,
     case: Case,
-) -> Result<Loaded, Failure> {
-    let mut topics = Vec::new();
-    let mut producers = Vec::new();
+) -> Result<Ready, Failure> {
+    let mut ready = Ready { producers: Vec::new(), topics: Vec::new(), warmed: 0 };
     for _ in 0..bench.producers.max(1) {
         let client = Client::connect(bootstrap).await?;
         let producer = Producer::builder(&client)
@@ -53,36 +61,60 @@ pub(super) async fn run(
             .linger(bench.linger)
             .build()
             .await?;
-        topics.push(producer.topic(topic).await?);
-        producers.push(producer);
+        ready.topics.push(producer.topic(topic).await?);
+        ready.producers.push(producer);
     }
-    let cpu = Cpu::now();
-    let begun = Instant::now();
-    let rate = bench.rate.map(|rate| rate as f64 / topics.len() as f64);
-    let tasks: Vec<_> = topics.into_iter().map(|topic| one(topic, bench, case, rate)).collect();
-    let mut latency = histogram();
-    for (sending, counting) in tasks {
-        sending.await.map_err(|error| Failure::new(error.to_string()))??;
-        let one = counting.await.map_err(|error| Failure::new(error.to_string()))??;
-        latency.add(one).map_err(|error| Failure::new(error.to_string()))?;
+    if !bench.warm_up.is_zero() {
+        ready.warmed = ready.send(bench, case, bench.warm_up).await?.len();
     }
-    let seconds = begun.elapsed().as_secs_f64();
-    let spent = Cpu::now();
-    let waits = producers.iter().map(|producer| producer.metrics().waits_for_room);
-    let waits_for_room = waits.sum();
-    for producer in producers {
-        producer.close().await?;
+    Ok(ready)
+}
+
+impl Ready {
+    /// Sends for the wanted time with every producer, and waits for every acknowledgement.
+    pub(super) async fn run(self, bench: &Bench, case: Case) -> Result<Loaded, Failure> {
+        let waits = || -> u64 {
+            self.producers.iter().map(|producer| producer.metrics().waits_for_room).sum()
+        };
+        let (cpu, waits_before, begun) = (Cpu::now(), waits(), Instant::now());
+        let latency = self.send(bench, case, bench.duration).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let spent = Cpu::now();
+        let waits_for_room = waits() - waits_before;
+        for producer in self.producers {
+            producer.close().await?;
+        }
+        let records = latency.len();
+        Ok(Loaded {
+            records,
+            bytes: records * case.record_bytes.0,
+            seconds,
+            latency,
+            machine_cpu: spent.machine - cpu.machine,
+            own_cpu: spent.own - cpu.own,
+            waits_for_room,
+        })
     }
-    let records = latency.len();
-    Ok(Loaded {
-        records,
-        bytes: records * case.record_bytes.0,
-        seconds,
-        latency,
-        machine_cpu: spent.machine - cpu.machine,
-        own_cpu: spent.own - cpu.own,
-        waits_for_room,
-    })
+
+    /// The latency of every record that was sent and acknowledged.
+    async fn send(
+        &self,
+        bench: &Bench,
+        case: Case,
+        duration: Duration,
+    ) -> Result<Histogram<u64>, Failure> {
+        let rate = bench.rate.map(|rate| rate as f64 / self.topics.len() as f64);
+        let topics = self.topics.iter().cloned();
+        let tasks: Vec<_> =
+            topics.map(|topic| one(topic, bench.each, case, rate, duration)).collect();
+        let mut latency = histogram();
+        for (sending, counting) in tasks {
+            sending.await.map_err(|error| Failure::new(error.to_string()))??;
+            let one = counting.await.map_err(|error| Failure::new(error.to_string()))??;
+            latency.add(one).map_err(|error| Failure::new(error.to_string()))?;
+        }
+        Ok(latency)
+    }
 }
 
 fn histogram() -> Histogram<u64> {
@@ -93,10 +125,16 @@ type Sending = JoinHandle<Result<(), ProducerError>>;
 type Counting = JoinHandle<Result<Histogram<u64>, ProducerError>>;
 
 /// One producer: one side sends, the other takes the acknowledgements.
-fn one(topic: TopicProducer, bench: &Bench, case: Case, rate: Option<f64>) -> (Sending, Counting) {
+fn one(
+    topic: TopicProducer,
+    each: bool,
+    case: Case,
+    rate: Option<f64>,
+    duration: Duration,
+) -> (Sending, Counting) {
     let (sent, receiver) = mpsc::unbounded_channel();
     let value = payload(case.record_bytes.0 as usize);
-    let load = Load { topic, value, duration: bench.duration, each: bench.each, sent };
+    let load = Load { topic, value, duration, each, sent };
     let sending = match rate {
         Some(rate) => {
             let runtime = tokio::runtime::Handle::current();

@@ -49,6 +49,9 @@ pub struct Bench {
     /// How long to send
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     duration: Duration,
+    /// How long to send before anything is counted
+    #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
+    warm_up: Duration,
     /// How many producers, each with a connection of its own
     #[arg(long, default_value_t = 1)]
     producers: u32,
@@ -169,15 +172,17 @@ async fn load_and_read(
 ) -> Result<Run, Failure> {
     // A broker without metrics is measured all the same; only what bounds it stays unknown.
     let look = async || Scrape::take(&bench.http).await.ok();
+    let ready = load::warm_up(bench, &context.bootstrap, topic, case).await?;
+    let warmed = ready.warmed;
     let before = look().await;
-    let produced = load::run(bench, &context.bootstrap, topic, case).await?;
+    let produced = ready.run(bench, case).await?;
     let between = look().await;
     let looks = Looks { before, after: between.clone() };
     let mut bounds =
         vec![("produce", bound::of_producing(&produced, &looks, bench.rate.is_some()))];
     let mut consumed = None;
     if !bench.no_consume {
-        let read = reading::run(&context.bootstrap, topic, produced.records).await?;
+        let read = reading::run(&context.bootstrap, topic, warmed + produced.records).await?;
         let looks = Looks { before: between, after: look().await };
         bounds.push(("read", bound::of_reading(&read, &looks)));
         consumed = Some(read);
