@@ -164,6 +164,15 @@ fn mistakes_on_the_command_line_get_a_sentence() {
         "#]],
     );
     says(
+        &broker.run(&["bench", "--duration", "0s"]),
+        2,
+        expect![[r#"
+            error: invalid value '0s' for '--duration <DURATION>': nothing is measured in no time; write 1s or more
+
+            For more information, try '--help'.
+        "#]],
+    );
+    says(
         &produce(&broker, &["flights", "--key-field", "a"], "no json\n"),
         1,
         expect![[r#"

@@ -5,6 +5,8 @@ use ottla_log::LogSettings;
 use ottla_model::limits::{CLUSTER_PARTITIONS_MAX, CONTROLLER_REQUESTS_MAX};
 use ottla_runtime::Metrics;
 
+use crate::roles::STRAIGHT_THREADS;
+
 /// Registers the limits of the log and of the controller. The doors register their own.
 pub(crate) fn register(metrics: &Metrics, log: &LogSettings, controller: &ControllerHandle) {
     let max = |name: &str, help: &str, value: u64| {
@@ -27,6 +29,11 @@ pub(crate) fn register(metrics: &Metrics, log: &LogSettings, controller: &Contro
         "disk_reserve_bytes",
         "Free bytes that producers do not get; below, they are refused",
         log.room_reserve_bytes,
+    );
+    max(
+        "straight_writes_at_once_max",
+        "Most writes past the journal under way at a time: their threads",
+        STRAIGHT_THREADS as u64,
     );
     max("partitions_max", "Most partitions of a cluster", CLUSTER_PARTITIONS_MAX as u64);
     max(

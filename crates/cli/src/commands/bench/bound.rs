@@ -2,7 +2,8 @@
 //!
 //! The client is known from inside, the broker's stages from its metrics before and after. The rules, first match: a client
 //! whose buffer never filled bounds the run itself; batches that waited for room wait for fills; a thread that was always
-//! busy is a bound, and so are cores that were; where nothing was busy, it was the way between the two.
+//! busy is a bound, and so are cores that were; where nothing was busy, it was the way between the two. A broker whose
+//! metrics could not be reached is never accused, and nothing is said of what it did.
 
 use serde_json::{Value, json};
 
@@ -39,11 +40,21 @@ pub(super) struct Looks {
 struct Shares {
     cores: f64,
     client: f64,
-    broker: f64,
+    /// What is not the client's, where nothing is known of the broker: both of them.
     others: f64,
+    /// Nothing where its metrics could not be reached.
+    broker: Option<BrokerShares>,
+}
+
+/// The same of the broker and its stages.
+#[derive(Default)]
+struct BrokerShares {
+    all: f64,
     room: f64,
     journal: f64,
+    /// Of all of its threads together.
     straight: f64,
+    straight_threads: f64,
     fill: f64,
     files: f64,
     memory: f64,
@@ -57,36 +68,36 @@ impl Looks {
         }
     }
 
-    fn broker_millis(&self) -> f64 {
-        match (&self.before, &self.after) {
-            (Some(before), Some(after)) => {
-                after.grown(before, "ottla_process_cpu_milliseconds_total")
-            }
-            _ => 0.0,
-        }
-    }
-
     fn are_there(&self) -> bool {
         self.before.is_some() && self.after.is_some()
     }
 
     fn shares(&self, seconds: f64, machine_cpu: f64, own_cpu: f64) -> Shares {
         let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-        let busy = |name: &str| self.spread(name).sum / seconds;
         let client = own_cpu / seconds;
-        let broker = self.broker_millis() / 1000.0 / seconds;
+        let broker = self.broker(seconds);
+        let known = client + broker.as_ref().map_or(0.0, |broker| broker.all);
         Shares {
             cores: machine_cpu / seconds / cores,
             client,
+            others: (machine_cpu / seconds - known).max(0.0),
             broker,
-            others: (machine_cpu / seconds - client - broker).max(0.0),
+        }
+    }
+
+    fn broker(&self, seconds: f64) -> Option<BrokerShares> {
+        let (before, after) = self.before.as_ref().zip(self.after.as_ref())?;
+        let busy = |name: &str| self.spread(name).sum / seconds;
+        Some(BrokerShares {
+            all: after.grown(before, "ottla_process_cpu_milliseconds_total") / 1000.0 / seconds,
             room: busy("ottla_produce_room_wait_seconds"),
             journal: busy("ottla_journal_round_seconds"),
             straight: busy("ottla_straight_seconds"),
+            straight_threads: after.value("ottla_straight_writes_at_once_max").unwrap_or(1.0),
             fill: busy("ottla_fill_seconds"),
             files: busy("ottla_fetch_cold_seconds"),
             memory: busy("ottla_fetch_tail_seconds"),
-        }
+        })
     }
 }
 
@@ -95,7 +106,7 @@ pub(super) fn of_producing(loaded: &Loaded, looks: &Looks, paced: bool) -> Bound
     let shares = looks.shares(loaded.seconds, loaded.machine_cpu, loaded.own_cpu);
     let (verdict, why) = match paced && loaded.waits_for_room == 0 {
         true => ("the wanted rate", "everything kept up with it".to_owned()),
-        false => producing(&shares, loaded.waits_for_room, looks.are_there()),
+        false => producing(&shares, loaded.waits_for_room),
     };
     Bound { verdict, why, stages: shares.named(), millis: millis(loaded, looks) }
 }
@@ -103,55 +114,64 @@ pub(super) fn of_producing(loaded: &Loaded, looks: &Looks, paced: bool) -> Bound
 /// Of what was read back.
 pub(super) fn of_reading(read: &ReadBack, looks: &Looks) -> Bound {
     let shares = looks.shares(read.seconds, read.machine_cpu, read.own_cpu);
-    let (verdict, why) = reading(&shares, looks.are_there());
+    let (verdict, why) = reading(&shares);
     Bound { verdict, why, stages: shares.named(), millis: Vec::new() }
 }
 
-fn producing(shares: &Shares, waits_for_room: u64, broker_known: bool) -> (&'static str, String) {
-    let percent = |share: f64| format!("{:.0} %", share * 100.0);
+fn producing(shares: &Shares, waits_for_room: u64) -> (&'static str, String) {
     if waits_for_room == 0 {
         return ("client", "its buffer never filled: it could not send faster".to_owned());
     }
-    if shares.room > ROOM_WAIT {
-        let why = "batches waited for room until what came before was in its segment";
-        return ("fill", format!("{why}, {} of the time", percent(shares.room.min(1.0))));
+    let stage = shares.broker.as_ref().and_then(BrokerShares::producing);
+    stage.unwrap_or_else(|| cores_or_network(shares))
+}
+
+fn reading(shares: &Shares) -> (&'static str, String) {
+    let files = shares.broker.as_ref().map_or(0.0, |broker| broker.files);
+    if files > BUSY && shares.cores < CORES_BUSY {
+        return ("fetch", format!("{files:.1} reads of files were under way at any time"));
     }
-    let threads =
-        [("journal", shares.journal), ("fill", shares.fill), ("journal", shares.straight / 2.0)];
-    for (stage, share) in threads {
-        if share > BUSY {
-            return (stage, format!("its thread was busy {} of the time", percent(share.min(1.0))));
+    cores_or_network(shares)
+}
+
+impl BrokerShares {
+    /// The stage that is always busy when something is produced.
+    fn producing(&self) -> Option<(&'static str, String)> {
+        let percent = |share: f64| format!("{:.0} %", share.min(1.0) * 100.0);
+        if self.room > ROOM_WAIT {
+            let why = "batches waited for room until what came before was in its segment";
+            return Some(("fill", format!("{why}, {} of the time", percent(self.room))));
         }
+        let straight = self.straight / self.straight_threads.max(1.0);
+        let threads = [("journal", self.journal), ("fill", self.fill), ("straight", straight)];
+        let (stage, share) = threads.into_iter().find(|(_, share)| *share > BUSY)?;
+        let whose = if stage == "straight" { "its threads were" } else { "its thread was" };
+        Some((stage, format!("{whose} busy {} of the time", percent(share))))
     }
-    cores_or_network(shares, broker_known)
 }
 
-fn reading(shares: &Shares, broker_known: bool) -> (&'static str, String) {
-    if shares.files > BUSY && shares.cores < CORES_BUSY {
-        let why = format!("{:.1} reads of files were under way at any time", shares.files);
-        return ("fetch", why);
-    }
-    cores_or_network(shares, broker_known)
-}
-
-fn cores_or_network(shares: &Shares, broker_known: bool) -> (&'static str, String) {
-    if shares.cores > CORES_BUSY {
-        // What is not known to be the broker's is nobody else's on a machine that is measured.
-        let elsewhere = if broker_known { "others" } else { "broker" };
-        let users =
-            [("client", shares.client), ("broker", shares.broker), (elsewhere, shares.others)];
-        let (stage, _) = users.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("three");
-        let why = format!(
-            "every core was busy: the client had {:.2} of them, the broker {:.2}, others and the kernel {:.2}",
-            shares.client, shares.broker, shares.others
-        );
-        return (stage, why);
-    }
-    match broker_known {
-        true => {
+fn cores_or_network(shares: &Shares) -> (&'static str, String) {
+    let (client, others) = (shares.client, shares.others);
+    match &shares.broker {
+        Some(broker) if shares.cores > CORES_BUSY => {
+            let users = [("client", client), ("broker", broker.all), ("others", others)];
+            let (stage, _) = users.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("three");
+            let why = format!(
+                "every core was busy: the client had {client:.2} of them, the broker {:.2}, others and the kernel {others:.2}",
+                broker.all
+            );
+            (stage, why)
+        }
+        Some(_) => {
             ("network", "neither cores nor threads were busy: what is left is the way".to_owned())
         }
-        false => ("unknown", "the broker's metrics could not be reached (--http)".to_owned()),
+        None if shares.cores > CORES_BUSY && client > others => {
+            let why = format!(
+                "every core was busy, and it had {client:.2} of them; what the broker did is not known (--http)"
+            );
+            ("client", why)
+        }
+        None => ("unknown", "the broker's metrics could not be reached (--http)".to_owned()),
     }
 }
 
@@ -179,11 +199,22 @@ fn millis(loaded: &Loaded, looks: &Looks) -> Vec<(&'static str, f64)> {
 
 impl Shares {
     fn named(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("cores", self.cores),
-            ("client", self.client),
-            ("broker", self.broker),
-            ("others", self.others),
+        let Self { cores, client, others, broker } = self;
+        let mut named = vec![("cores", *cores), ("client", *client)];
+        match broker {
+            Some(broker) => {
+                named.extend([("broker", broker.all), ("others", *others)]);
+                named.extend(broker.named());
+            }
+            None => named.push(("broker and others", *others)),
+        }
+        named
+    }
+}
+
+impl BrokerShares {
+    fn named(&self) -> [(&'static str, f64); 6] {
+        [
             ("room wait", self.room),
             ("journal", self.journal),
             ("straight", self.straight),
@@ -225,19 +256,44 @@ impl Bound {
 mod tests {
     use super::*;
 
-    fn verdict(shares: &Shares, waits_for_room: u64) -> &'static str {
-        producing(shares, waits_for_room, true).0
+    fn known(shares: Shares, broker: BrokerShares) -> Shares {
+        Shares { broker: Some(broker), ..shares }
+    }
+
+    fn produce(broker: BrokerShares) -> &'static str {
+        producing(&known(Shares::default(), broker), 9).0
     }
 
     #[test]
     fn the_first_rule_that_holds_names_the_stage() {
-        let busy = Shares { cores: 0.95, client: 0.7, broker: 1.2, ..Shares::default() };
-        assert_eq!(verdict(&busy, 0), "client");
-        assert_eq!(verdict(&busy, 9), "broker");
-        assert_eq!(verdict(&Shares { journal: 0.9, ..Shares::default() }, 9), "journal");
-        assert_eq!(verdict(&Shares { room: 0.4, journal: 0.9, ..Shares::default() }, 9), "fill");
-        assert_eq!(verdict(&Shares::default(), 9), "network");
-        assert_eq!(reading(&Shares { files: 1.5, ..Shares::default() }, true).0, "fetch");
-        assert_eq!(producing(&Shares::default(), 9, false).0, "unknown");
+        let cores = || Shares { cores: 0.95, client: 0.7, ..Shares::default() };
+        let busy = || known(cores(), BrokerShares { all: 1.2, ..BrokerShares::default() });
+        assert_eq!(producing(&busy(), 0).0, "client");
+        assert_eq!(producing(&busy(), 9).0, "broker");
+        let journal = || BrokerShares { journal: 0.9, ..BrokerShares::default() };
+        assert_eq!(produce(journal()), "journal");
+        assert_eq!(produce(BrokerShares { room: 0.4, ..journal() }), "fill");
+        assert_eq!(produce(BrokerShares::default()), "network");
+        let files = BrokerShares { files: 1.5, ..BrokerShares::default() };
+        assert_eq!(reading(&known(Shares::default(), files)).0, "fetch");
+    }
+
+    #[test]
+    fn threads_for_straight_writes_are_busy_when_all_of_them_are() {
+        let straight = |straight| {
+            produce(BrokerShares { straight, straight_threads: 4.0, ..BrokerShares::default() })
+        };
+        assert_eq!((straight(2.9), straight(3.1)), ("network", "straight"));
+    }
+
+    #[test]
+    fn a_broker_that_could_not_be_asked_is_not_accused() {
+        let blind = Shares { cores: 1.0, client: 0.6, others: 1.4, broker: None };
+        assert_eq!(producing(&blind, 9).0, "unknown");
+        assert_eq!(reading(&blind).0, "unknown");
+        assert_eq!(producing(&Shares { client: 1.5, others: 0.5, ..blind }, 9).0, "client");
+        assert_eq!(producing(&Shares::default(), 9).0, "unknown");
+        let named: Vec<_> = Shares::default().named().iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, ["cores", "client", "broker and others"]);
     }
 }

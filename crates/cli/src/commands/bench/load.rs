@@ -85,6 +85,10 @@ impl Ready {
             producer.close().await?;
         }
         let records = latency.len();
+        if records == 0 {
+            let why = "no record was due in that time; give it more with --duration";
+            return Err(Failure::new(why));
+        }
         Ok(Loaded {
             records,
             bytes: records * case.record_bytes.0,

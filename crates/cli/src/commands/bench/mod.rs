@@ -44,10 +44,10 @@ pub struct Bench {
     #[arg(long, default_value = "fsync")]
     durability: DurabilityWanted,
     /// Records a second; without it, as fast as it goes
-    #[arg(long, value_name = "RECORDS")]
+    #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
     rate: Option<u64>,
     /// How long to send
-    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "10s", value_parser = some_time)]
     duration: Duration,
     /// How long to send before anything is counted
     #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
@@ -96,6 +96,14 @@ impl DurabilityWanted {
             Self::Fsync => "fsync",
             Self::Relaxed => "relaxed",
         }
+    }
+}
+
+/// A time in which something can happen.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing is measured in no time; write 1s or more".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
     }
 }
 
