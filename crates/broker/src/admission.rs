@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ottla_log::{LogDirectory, Room};
-use ottla_model::ByteCount;
+use ottla_model::{ByteCount, Moment};
 use ottla_runtime::Clock;
 use ottla_runtime::metrics::Histogram;
 use tokio::sync::Notify;
@@ -20,13 +20,19 @@ use crate::error::ProduceError;
 #[derive(Debug)]
 pub struct Admission {
     bytes: u64,
+    /// When it was asked for.
+    asked: Moment,
     admitted: Arc<AtomicU64>,
 }
 
 impl Admission {
-    fn new(bytes: u64, admitted: &Arc<AtomicU64>) -> Self {
+    fn new(bytes: u64, asked: Moment, admitted: &Arc<AtomicU64>) -> Self {
         admitted.fetch_add(bytes, Ordering::Relaxed);
-        Self { bytes, admitted: Arc::clone(admitted) }
+        Self { bytes, asked, admitted: Arc::clone(admitted) }
+    }
+
+    pub(crate) fn asked(&self) -> Moment {
+        self.asked
     }
 
     /// How many bytes it is good for.
@@ -77,30 +83,40 @@ impl Gate {
         log: &LogDirectory,
         bytes: u64,
     ) -> Result<Admission, ProduceError> {
-        if let Some(admission) = self.try_admit(log, bytes)? {
+        let begun = self.clock.moment();
+        if let Some(admission) = self.try_admit(log, bytes, begun)? {
             return Ok(admission);
         }
-        let begun = self.clock.moment();
-        let waited = tokio::time::timeout(self.wait_max, self.wait(log, bytes)).await;
+        let waited = tokio::time::timeout(self.wait_max, self.wait(log, bytes, begun)).await;
         self.waits.observe(self.clock.moment().since(begun).as_secs_f64());
         waited.unwrap_or(Err(ProduceError::Overloaded { bytes: ByteCount(bytes) }))
     }
 
-    async fn wait(&self, log: &LogDirectory, bytes: u64) -> Result<Admission, ProduceError> {
+    async fn wait(
+        &self,
+        log: &LogDirectory,
+        bytes: u64,
+        asked: Moment,
+    ) -> Result<Admission, ProduceError> {
         loop {
             let mut returned = std::pin::pin!(self.returned.notified());
             // Before looking, so that room which returns in between is not missed.
             returned.as_mut().enable();
-            if let Some(admission) = self.try_admit(log, bytes)? {
+            if let Some(admission) = self.try_admit(log, bytes, asked)? {
                 return Ok(admission);
             }
             returned.await;
         }
     }
 
-    fn try_admit(&self, log: &LogDirectory, bytes: u64) -> Result<Option<Admission>, ProduceError> {
+    fn try_admit(
+        &self,
+        log: &LogDirectory,
+        bytes: u64,
+        asked: Moment,
+    ) -> Result<Option<Admission>, ProduceError> {
         match log.room(bytes + self.admitted()) {
-            Room::Free => Ok(Some(Admission::new(bytes, &self.admitted))),
+            Room::Free => Ok(Some(Admission::new(bytes, asked, &self.admitted))),
             Room::Wait => Ok(None),
             Room::Full => Err(ProduceError::DiskFull {
                 free: ByteCount(log.metrics().free_bytes),

@@ -27,6 +27,7 @@ use crate::produce::ProduceAck;
 use crate::producer_ids::ProducerIds;
 use crate::reconciler::Reconciler;
 use crate::request::{FetchRequest, Fetched, OffsetAt, OffsetFound, ProduceRequest, TopicRef};
+use crate::slowest::{SlowAck, Slowest};
 use crate::storage::StorageListener;
 use crate::table::PartitionTable;
 
@@ -67,6 +68,8 @@ pub struct BrokerParts {
     pub clock: Clock,
     /// Where it counts.
     pub metrics: Metrics,
+    /// Where the slowest acknowledgements are remembered; the log's threads tell it what they do.
+    pub slowest: Arc<Slowest>,
 }
 
 impl Broker {
@@ -76,11 +79,12 @@ impl Broker {
     /// # Errors
     /// When the operating system gives no more threads.
     pub fn start(config: BrokerConfig, parts: BrokerParts) -> io::Result<Self> {
-        let BrokerParts { log, images, controller, tasks, clock, metrics } = parts;
+        let BrokerParts { log, images, controller, tasks, clock, metrics, slowest } = parts;
         let around = Arc::new(Surroundings {
             clock,
             panics: tasks.panics().clone(),
             metrics: BrokerMetrics::register(&metrics),
+            slowest,
         });
         let table = Arc::new(PartitionTable::default());
         let mut reconciler =
@@ -161,8 +165,9 @@ impl Broker {
     /// as safe as was asked. Dropping the answer does not undo the append.
     pub fn produce(&self, request: ProduceRequest) -> ProduceAck {
         let ProduceRequest { topic, partition, batch, acks, durability, admission } = request;
+        let asked = admission.asked();
         let ack = match self.0.check_serving().and_then(|()| Ok(self.find(&topic, partition)?)) {
-            Ok(partition) => partition.produce(batch, Wanted { acks, durability }),
+            Ok(partition) => partition.produce(batch, Wanted { acks, durability }).asked(asked),
             Err(error) => ProduceAck::answered(Err(error)),
         };
         // The log counts the bytes from here on.
@@ -275,6 +280,12 @@ impl Broker {
     /// The partitions that most went through since somebody looked last; see [`Busiest`].
     pub fn busiest(&self) -> Busiest {
         self.0.looks.look(&self.0.table, self.0.around.clock.moment())
+    }
+
+    /// The slowest acknowledgements of the last half a minute, the oldest first, and what each waited for.
+    pub fn slowest(&self) -> Vec<SlowAck> {
+        let name = |stream| Some(self.0.table.get(stream)?.topic().clone());
+        self.0.around.slowest.list(name)
     }
 
     /// What is wrong with the partitions that lost records; they serve what is left.

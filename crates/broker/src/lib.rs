@@ -7,7 +7,7 @@
 //! Read in this order: [`request`] and [`describe`] (what may be asked), [`error`], [`broker`] and
 //! [`admin`] (the facade), [`produce`], [`admission`]; then what is behind: `partition`, `table`,
 //! `reconciler` (from metadata to partitions), [`storage`] (the log's threads), `cold` (reads of
-//! files), `housekeeping`, `producer_ids`, [`metrics`], `busiest`, `translate`.
+//! files), `housekeeping`, `producer_ids`, [`metrics`], `busiest`, `slowest` (traces), `translate`.
 
 pub mod admin;
 pub mod admission;
@@ -24,6 +24,7 @@ pub mod produce;
 mod producer_ids;
 mod reconciler;
 pub mod request;
+mod slowest;
 pub mod storage;
 mod table;
 mod tidings;
@@ -43,4 +44,5 @@ pub use request::{
     FetchRequest, Fetched, OffsetAt, OffsetFound, ProduceRequest, Produced, ProducerIdentity,
     TopicRef,
 };
+pub use slowest::{SlowAck, Slowest, Stages};
 pub use storage::{StorageListener, StorageThreads};

@@ -3,10 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use std::sync::Arc;
+
+use ottla_model::Moment;
 use tokio::sync::oneshot;
 
 use crate::error::ProduceError;
 use crate::request::Produced;
+use crate::slowest::{Slowest, Trace};
 
 /// Resolves when a batch is acknowledged or refused. Dropping it does not undo the append.
 #[derive(Debug)]
@@ -15,7 +19,14 @@ pub struct ProduceAck(State);
 #[derive(Debug)]
 enum State {
     Ready(Option<Result<Produced, ProduceError>>),
-    Waiting(oneshot::Receiver<Result<Produced, ProduceError>>),
+    Waiting { told: oneshot::Receiver<Told>, trace: Trace, slowest: Arc<Slowest> },
+}
+
+/// An answer, and when it was given.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) answer: Result<Produced, ProduceError>,
+    pub(crate) at: Moment,
 }
 
 impl ProduceAck {
@@ -23,7 +34,7 @@ impl ProduceAck {
     pub fn ready(&self) -> Option<&Result<Produced, ProduceError>> {
         match &self.0 {
             State::Ready(answer) => answer.as_ref(),
-            State::Waiting(_) => None,
+            State::Waiting { .. } => None,
         }
     }
 
@@ -31,8 +42,20 @@ impl ProduceAck {
         Self(State::Ready(Some(answer)))
     }
 
-    pub(crate) fn waiting(answer: oneshot::Receiver<Result<Produced, ProduceError>>) -> Self {
-        Self(State::Waiting(answer))
+    pub(crate) fn waiting(
+        told: oneshot::Receiver<Told>,
+        trace: Trace,
+        slowest: Arc<Slowest>,
+    ) -> Self {
+        Self(State::Waiting { told, trace, slowest })
+    }
+
+    /// Says when room was asked for.
+    pub(crate) fn asked(mut self, at: Moment) -> Self {
+        if let State::Waiting { trace, .. } = &mut self.0 {
+            trace.asked = at;
+        }
+        self
     }
 }
 
@@ -44,9 +67,11 @@ impl Future for ProduceAck {
             State::Ready(answer) => {
                 Poll::Ready(answer.take().expect("polled once after it resolved"))
             }
-            State::Waiting(answer) => Pin::new(answer).poll(context).map(|answer| {
+            State::Waiting { told, trace, slowest } => Pin::new(told).poll(context).map(|told| {
                 let why = || "its partition was closed".to_owned();
-                answer.unwrap_or_else(|_| Err(ProduceError::Lost { why: why() }))
+                let told = told.map_err(|_| ProduceError::Lost { why: why() })?;
+                slowest.answered(trace, told.at);
+                told.answer
             }),
         }
     }

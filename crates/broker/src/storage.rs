@@ -21,6 +21,7 @@ use ottla_runtime::{Clock, Thread, spawn_thread};
 use parking_lot::{Mutex, RwLock};
 
 use crate::metrics::LaneMetrics;
+use crate::slowest::Slowest;
 use crate::tidings::Tidings;
 
 /// How long an idle lane sleeps before it looks whether it should end.
@@ -50,11 +51,12 @@ struct Shared {
     listeners: RwLock<Vec<Arc<dyn StorageListener>>>,
     tidings: Tidings,
     lanes: LaneMetrics,
+    slowest: Arc<Slowest>,
 }
 
 impl StorageThreads {
     /// Starts one journal thread, `straight` threads for writes that go past the journal, and one for
-    /// fills and checkpoints.
+    /// fills and checkpoints. They tell `lanes` and `slowest` what they did.
     ///
     /// # Errors
     /// When the operating system gives no more threads.
@@ -64,6 +66,7 @@ impl StorageThreads {
         panics: Panics,
         straight: usize,
         lanes: LaneMetrics,
+        slowest: Arc<Slowest>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             log,
@@ -74,6 +77,7 @@ impl StorageThreads {
             listeners: RwLock::new(Vec::new()),
             tidings: Tidings::default(),
             lanes,
+            slowest,
         });
         let mut storage = Self { shared, threads: Vec::new() };
         storage.spawn("ottla-journal", Lane::Journal)?;
@@ -212,7 +216,11 @@ impl<'a> LaneObserver<'a> {
         if !step.worked {
             return;
         }
-        let took = self.shared.clock.moment().since(self.begun);
+        let ended = self.shared.clock.moment();
+        if let Some(work) = step.work {
+            self.shared.slowest.did(work, self.begun, ended);
+        }
+        let took = ended.since(self.begun);
         match self.lane {
             Lane::Journal => self.end_round(took),
             Lane::Straight => self.shared.lanes.observe_straight(took),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
-use ottla_broker::{Broker, Explains as _};
+use ottla_broker::{Broker, Explains as _, SlowAck};
 use ottla_runtime::Metrics;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -18,6 +18,7 @@ const INDEX: &str = concat!(
     "/health/ready  200 while it serves, else 503 and why\n",
     "/metrics       metrics for Prometheus\n",
     "/partitions/busiest  the partitions that most goes through, for `ottla top`\n",
+    "/slowest       the slowest acknowledgements of the last half a minute, and what they waited for\n",
 );
 
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl Pages {
             "/health/live" => page(StatusCode::OK, TEXT, "live\n"),
             "/health/ready" => self.ready(),
             "/partitions/busiest" => page(StatusCode::OK, TEXT, self.busiest()),
+            "/slowest" => page(StatusCode::OK, TEXT, self.slowest()),
             "/metrics" => page(StatusCode::OK, OPEN_METRICS, self.metrics.render()),
             _ => page(StatusCode::NOT_FOUND, TEXT, format!("there is no {path} here\n\n{INDEX}")),
         }
@@ -68,6 +70,25 @@ impl Pages {
             format!("{} {} {:.1} {:.0} {:.0}\n", p.topic, p.partition, rates.0, rates.1, rates.2)
         });
         std::iter::once(head).chain(lines).collect()
+    }
+
+    /// One line an acknowledgement, the oldest first: what it waited for, in milliseconds, and what the storage
+    /// threads did meanwhile.
+    fn slowest(&self) -> String {
+        let millis = |span: std::time::Duration| span.as_secs_f64() * 1e3;
+        let line = |ack: &SlowAck| {
+            let topic = ack.topic.as_ref().map_or("-", |topic| topic.as_str());
+            let mut line = format!("{} {topic} {} {:.3}", ack.at, ack.partition, millis(ack.took));
+            for (stage, span) in ack.stages.named() {
+                line.push_str(&format!(" {stage}={:.3}", millis(span)));
+            }
+            for (work, span) in &ack.beside {
+                line.push_str(&format!(" beside:{work:?}={:.3}", millis(*span)));
+            }
+            line + "\n"
+        };
+        let head = "# unix_ms topic partition took_ms stages\n".to_owned();
+        std::iter::once(head).chain(self.broker.slowest().iter().map(line)).collect()
     }
 
     /// A damaged partition is no reason to send the clients of all others away.

@@ -29,7 +29,7 @@ pub mod stream;
 
 pub use directory::{
     DirectoryIdentity, DirectoryState, Lane, LogDirectory, LogSettings, OpenContext,
-    RecoveryReport, RetentionDone, Room, Step,
+    RecoveryReport, RetentionDone, Room, Step, Work,
 };
 pub use error::{Offline, OpenError, ReadError, StreamError};
 pub use metrics::LogMetrics;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use ottla_broker::metrics::LaneMetrics;
-use ottla_broker::{Broker, BrokerConfig, BrokerParts, StorageListener, StorageThreads};
+use ottla_broker::{Broker, BrokerConfig, BrokerParts, Slowest, StorageListener, StorageThreads};
 use ottla_controller::ControlSettings;
 use ottla_controller::{Controller, ControllerConfig, ControllerHandle, LocalMetadataLog};
 use ottla_grpc_listener::{GrpcListener, GrpcSettings};
@@ -21,7 +21,7 @@ use crate::config::{ListenAddress, ServerConfig};
 use crate::error::StartError;
 
 /// Threads for writes that go past the journal: each has one in flight, and four were measured to be worth it.
-const STRAIGHT_THREADS: usize = 4;
+pub(crate) const STRAIGHT_THREADS: usize = 4;
 
 /// What every role is started with.
 pub(crate) struct Ground {
@@ -30,6 +30,7 @@ pub(crate) struct Ground {
     pub(crate) settings: LogSettings,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
+    pub(crate) slowest: Arc<Slowest>,
     pub(crate) cores: Cores,
     /// Of controller and broker.
     pub(crate) tasks: Tasks,
@@ -105,7 +106,8 @@ pub(crate) fn start_storage(ground: &Ground) -> Result<StorageThreads, StartErro
     let (log, clock) = (ground.log.clone(), ground.clock);
     let panics = ground.tasks.panics().clone();
     let rounds = LaneMetrics::register(&ground.metrics);
-    StorageThreads::start(log, clock, panics, STRAIGHT_THREADS, rounds)
+    let slowest = Arc::clone(&ground.slowest);
+    StorageThreads::start(log, clock, panics, STRAIGHT_THREADS, rounds, slowest)
         .map_err(StartError::system("start the storage threads"))
 }
 
@@ -149,6 +151,7 @@ pub(crate) async fn start_broker(
         tasks: ground.tasks.clone(),
         clock: ground.clock,
         metrics: ground.metrics.clone(),
+        slowest: Arc::clone(&ground.slowest),
     };
     let broker =
         Broker::start(config, parts).map_err(StartError::system("start the broker's threads"))?;

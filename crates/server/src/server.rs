@@ -1,10 +1,11 @@
 //! Start and stop of a server.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ottla_broker::{Broker, StorageThreads};
+use ottla_broker::{Broker, Slowest, StorageThreads};
 use ottla_grpc_listener::GrpcListener;
 use ottla_http_listener::HttpListener;
 use ottla_kafka_listener::KafkaListener;
@@ -81,7 +82,8 @@ impl Server {
             Cores::start(Cores::available()).map_err(StartError::system("start the cores"))?;
         let tasks = cores.tasks(Shutdown::new());
         let metrics = Metrics::new();
-        let ground = Ground { config, log, settings, clock, metrics, cores, tasks };
+        let slowest = Arc::new(Slowest::new(clock));
+        let ground = Ground { config, log, settings, clock, metrics, slowest, cores, tasks };
         run(ground, sockets).await
     }
 }
@@ -94,7 +96,7 @@ async fn run(ground: Ground, sockets: Sockets) -> Result<RunningServer, StartErr
     let grpc = roles::start_grpc(&ground, &broker, sockets.grpc)?;
     let kafka = roles::start_kafka(&ground, &broker, sockets.kafka)?;
     let http = roles::start_http(&ground, &broker, sockets.http)?;
-    let Ground { config, log, clock, metrics, cores, tasks, settings: _ } = ground;
+    let Ground { config, log, clock, metrics, cores, tasks, settings: _, slowest: _ } = ground;
     count_panics(&metrics, &tasks);
     process::show(&metrics);
     let drain_timeout = config.drain_timeout;

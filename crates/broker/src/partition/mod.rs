@@ -34,6 +34,7 @@ pub(crate) use traffic::{Passed, Traffic};
 use crate::error::LookupError;
 use crate::metrics::BrokerMetrics;
 use crate::request::TopicRef;
+use crate::slowest::Slowest;
 
 /// What all partitions of a broker share.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     pub(crate) panics: Panics,
     pub(crate) metrics: BrokerMetrics,
+    pub(crate) slowest: Arc<Slowest>,
 }
 
 /// One partition at this broker.

@@ -1,5 +1,7 @@
 //! A batch on its way in: checked outside of the lock, appended under it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ottla_log::producers::{ProducerBatch, Verdict};
 use ottla_model::limits::BATCH_BYTES_MAX;
@@ -11,6 +13,7 @@ use super::Partition;
 use super::state::{Answer, State, at_once};
 use crate::error::{BatchFault, ProduceError};
 use crate::produce::ProduceAck;
+use crate::slowest::Trace;
 use crate::translate;
 
 impl Partition {
@@ -79,7 +82,10 @@ impl Partition {
         match appended {
             Ok(Appended::Waiting(ticket)) => {
                 self.around.metrics.acks_waiting.inc();
-                ProduceAck::waiting(state.waiting.push(ticket, since))
+                let appended = self.around.clock.moment();
+                let trace = Trace { stream: self.id, asked: since, begun: since, appended };
+                let told = state.waiting.push(ticket, since);
+                ProduceAck::waiting(told, trace, Arc::clone(&self.around.slowest))
             }
             Ok(Appended::Answered(produced)) => ProduceAck::answered(at_once(produced)),
             Err(error) => ProduceAck::answered(Err(translate::append_error(error))),

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::Surroundings;
 use crate::error::ProduceError;
+use crate::produce::Told;
 use crate::request::Produced;
 use crate::translate;
 
@@ -45,7 +46,7 @@ pub(super) struct Waiting(VecDeque<(Ticket, Option<Waiter>)>);
 
 /// One producer that waits, and since when.
 pub(super) struct Waiter {
-    sender: oneshot::Sender<Answer>,
+    sender: oneshot::Sender<Told>,
     since: Moment,
 }
 
@@ -92,7 +93,7 @@ impl Waiting {
         self.0.len()
     }
 
-    pub(super) fn push(&mut self, ticket: Ticket, since: Moment) -> oneshot::Receiver<Answer> {
+    pub(super) fn push(&mut self, ticket: Ticket, since: Moment) -> oneshot::Receiver<Told> {
         let (sender, receiver) = oneshot::channel();
         assert!(self.0.back().is_none_or(|(last, _)| *last < ticket), "tickets rise");
         self.0.push_back((ticket, Some(Waiter { sender, since })));
@@ -128,7 +129,7 @@ impl Completions {
             for (waiter, answer) in self.answers {
                 around.metrics.ack.observe(now.since(waiter.since).as_secs_f64());
                 // Who does not wait any more does not want it.
-                let _ = waiter.sender.send(answer);
+                let _ = waiter.sender.send(Told { answer, at: now });
             }
         }
         count

@@ -40,8 +40,10 @@ impl Bench {
         let id = StreamId::new(TopicId::from_bytes([7; 16]), PartitionId(0));
         let settings = StreamSettings { durability, ..StreamSettings::default() };
         let stream = log.create_stream(id, settings).unwrap();
+        let clock = Clock::start();
         let around = Arc::new(Surroundings {
-            clock: Clock::start(),
+            clock,
+            slowest: Arc::new(crate::slowest::Slowest::new(clock)),
             panics: Panics::new(),
             metrics: BrokerMetrics::register(&Metrics::new()),
         });

@@ -110,10 +110,41 @@ impl Lane {
 pub struct Step {
     /// Whether there was anything to do.
     pub worked: bool,
+    /// What that was, for who asks where the time goes.
+    pub work: Option<Work>,
     /// Streams whose durable end, or durable start, moved, and where their durable end is.
     pub durable: Vec<(StreamId, Offset)>,
     /// Set when this step took the directory offline.
     pub failed: Option<Offline>,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Work {
+    /// A journal round.
+    Round,
+    /// A write past the journal, or into a relaxed stream's segment.
+    Straight,
+    /// Unlinked files that nobody needs any more.
+    Garbage,
+    /// Filled whatever kept the oldest journal file, and made a checkpoint.
+    Evacuation,
+    /// Made a journal file ahead of its use.
+    JournalFile,
+    /// A checkpoint.
+    Checkpoint,
+    /// Flushed relaxed streams.
+    Flush,
+    /// Moved a stream's bytes into its segment.
+    Fill,
+    /// The same because memory was wanted.
+    ForcedFill,
+}
+
+impl Work {
+    fn when(self, done: bool) -> Option<Self> {
+        done.then_some(self)
+    }
 }
 
 /// Whether more bytes are welcome.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use ottla_model::Timestamp;
 
 use super::shared::Shared;
-use super::{CheckpointLog, Lane, Step};
+use super::{CheckpointLog, Lane, Step, Work};
 use crate::error::Offline;
 use crate::journal::Wrote;
 use crate::planted::Planted;
@@ -27,14 +27,16 @@ impl Shared {
             return Step::default();
         }
         let result = match lane {
-            Lane::Journal => self.journal_step(now),
-            Lane::Straight => self.straight_step(),
+            Lane::Journal => self.journal_step(now).map(|worked| Work::Round.when(worked)),
+            Lane::Straight => self.straight_step().map(|worked| Work::Straight.when(worked)),
             Lane::Background => self.background_step(now),
         };
         let durable = std::mem::take(&mut *self.durable.lock());
         match result {
-            Ok(worked) => Step { worked: worked || !durable.is_empty(), durable, failed: None },
-            Err(offline) => Step { worked: true, durable, failed: Some(offline) },
+            Ok(work) => {
+                Step { worked: work.is_some() || !durable.is_empty(), work, durable, failed: None }
+            }
+            Err(offline) => Step { worked: true, work: None, durable, failed: Some(offline) },
         }
     }
 
@@ -258,33 +260,33 @@ impl Shared {
         Ok(any)
     }
 
-    fn background_step(&self, now: Timestamp) -> Result<bool, Offline> {
+    fn background_step(&self, now: Timestamp) -> Result<Option<Work>, Offline> {
         if self.remove_garbage()? {
-            return Ok(true);
+            return Ok(Some(Work::Garbage));
         }
         if let Some(last) = self.journal().wants_free(self) {
-            return self.evacuate(last, now);
+            return Ok(Work::Evacuation.when(self.evacuate(last, now)?));
         }
         if self.journal().make_ahead(self)? {
-            return Ok(true);
+            return Ok(Some(Work::JournalFile));
         }
         // Before fills, of which there may be no end: recovery is to stay short, and what is relaxed is
         // to be flushed in time.
         if self.checkpoint_is_due(now) && self.checkpoint(now, false)? {
-            return Ok(true);
+            return Ok(Some(Work::Checkpoint));
         }
         if self.flush_relaxed(now)? {
-            return Ok(true);
+            return Ok(Some(Work::Flush));
         }
         if let Some(stream) = self.queues.fills.pop() {
             self.fill_ready(&stream)?;
-            return Ok(true);
+            return Ok(Some(Work::Fill));
         }
         if self.budget.is_pressed() && self.fill_forced()? {
-            return Ok(true);
+            return Ok(Some(Work::ForcedFill));
         }
         self.look_at_room();
-        Ok(false)
+        Ok(None)
     }
 
     /// Fills a stream that has enough to be worth it.
