@@ -1,6 +1,7 @@
 //! What can be typed.
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
     bench, cluster, completions, config, consume, doctor, produce, serve, top, topic,
@@ -19,6 +20,21 @@ pub struct Arguments {
     pub(crate) command: Command,
 }
 
+impl Arguments {
+    /// What was typed.
+    pub(crate) fn typed() -> Self {
+        let matches = Self::command().get_matches();
+        let mut arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        arguments.context.bootstrap_typed = is_typed(&matches, "bootstrap");
+        arguments
+    }
+}
+
+/// Whether an argument that all commands have stands on the command line.
+fn is_typed(matches: &ArgMatches, name: &str) -> bool {
+    matches.value_source(name) == Some(ValueSource::CommandLine)
+}
+
 /// What every command that talks to a broker needs.
 #[derive(Args, Debug, Clone)]
 pub struct Context {
@@ -26,6 +42,9 @@ pub struct Context {
     #[arg(long, short = 'b', global = true, env = "OTTLA_BOOTSTRAP")]
     #[arg(default_value = "127.0.0.1:9095", value_name = "ADDRESS")]
     pub(crate) bootstrap: String,
+    /// Whether the address was typed, rather than the default or the environment's.
+    #[arg(skip)]
+    pub(crate) bootstrap_typed: bool,
     /// How results are printed
     #[arg(long, short = 'o', global = true, env = "OTTLA_OUTPUT", default_value = "table")]
     pub(crate) output: Format,
@@ -53,7 +72,7 @@ pub enum Command {
     Bench(bench::Bench),
     /// Watch what a running broker does, redrawn every second
     Top(top::Top),
-    /// Check a data directory offline and say what is wrong with it
+    /// Check a data directory offline, or with --bootstrap whether clients reach a cluster, and say what is wrong
     Doctor(doctor::Doctor),
     /// Print the completions of a shell
     Completions(completions::Completions),
@@ -62,6 +81,18 @@ pub enum Command {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn an_address_is_typed_where_it_stands_on_the_command_line() {
+        for (line, typed) in [
+            ("ottla doctor", false),
+            ("ottla doctor --bootstrap 127.0.0.1:9095", true),
+            ("ottla -b 127.0.0.1:9092 doctor", true),
+        ] {
+            let matches = super::Arguments::command().get_matches_from(line.split(' '));
+            assert_eq!(super::is_typed(&matches, "bootstrap"), typed, "{line}");
+        }
+    }
 
     #[test]
     fn the_command_line_contradicts_itself_nowhere() {

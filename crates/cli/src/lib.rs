@@ -13,14 +13,12 @@ mod scrape;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::typed();
     match run(arguments) {
         Ok(code) => code,
         Err(failure) => failure.report(),

@@ -46,7 +46,21 @@ const EDGES: &[(&str, &[&str])] = &[
             "runtime",
         ],
     ),
-    ("cli", &["model", "record", "log", "runtime", "client", "producer", "consumer", "server"]),
+    // kafka-codec: the doctor asks a cluster as a Kafka client does.
+    (
+        "cli",
+        &[
+            "model",
+            "record",
+            "log",
+            "runtime",
+            "client",
+            "producer",
+            "consumer",
+            "server",
+            "kafka-codec",
+        ],
+    ),
     ("ottla", &["cli"]),
     // clients: never storage and above
     ("client", &["model", "wire", "runtime"]),

@@ -31,7 +31,8 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS")]
     grpc: Option<String>,
     /// Where Kafka clients connect: an address, or several with commas; `ADDRESS=HOST:PORT` tells clients another one
-    /// than they reached, as behind a port mapping [default: off]
+    /// than they reached, as behind a port mapping (`ottla doctor --bootstrap` tells whether that leads here) [default:
+    /// off]
     #[arg(long, value_name = "ADDRESS")]
     kafka: Option<String>,
     /// Where health and metrics are served: an address or `off` [default: 127.0.0.1:9096]

@@ -1,16 +1,16 @@
-//! `ottla doctor`: a data directory, looked at offline. It changes nothing unless a person confirms a repair.
+//! A data directory, looked at offline. Nothing is changed unless a person confirms a repair.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Args;
 use ottla_log::doctor::{self, Finding, Repair, Report, StreamFacts};
 use ottla_log::storage::files::{DirectAccess, FilesStorage};
 use ottla_log::storage::{Storage, StorageError};
 use ottla_model::ByteCount;
 use serde_json::{Value, json};
 
+use super::Doctor;
 use crate::args::Context;
 use crate::failure::{DAMAGED, Failure};
 use crate::output::{self, Format, grouped};
@@ -18,40 +18,27 @@ use crate::output::{self, Format, grouped};
 /// The file whose lock says that a broker uses the directory.
 const LOCK: &str = "lock";
 
-/// The arguments of `ottla doctor`.
-#[derive(Args, Debug)]
-#[command(
-    after_help = "Exit code: 0 when every acknowledged record is there, 3 when something is damaged."
-)]
-pub struct Doctor {
-    /// The data directory; its broker must not be running
-    #[arg(default_value = "./ottla-data")]
-    data_dir: PathBuf,
-    /// Where the journal is, if on another disk than the data
-    #[arg(long, value_name = "DIR")]
-    journal_dir: Option<PathBuf>,
-    /// Offer what can be repaired, one by one; nothing is done without an answer
-    #[arg(long)]
-    repair: bool,
-}
+/// Where a broker keeps its data unless it is told otherwise.
+const HERE: &str = "./ottla-data";
 
 /// Looks at the directory and says what it found.
-pub fn run(doctor: Doctor, context: Context) -> Result<ExitCode, Failure> {
-    let data = look_at(&doctor.data_dir)?;
-    let journal = look_at(doctor.journal_dir.as_ref().unwrap_or(&doctor.data_dir))?;
+pub(super) fn run(doctor: &Doctor, context: Context) -> Result<ExitCode, Failure> {
+    let data_dir = doctor.data_dir.as_deref().unwrap_or(Path::new(HERE));
+    let journal_dir = doctor.journal_dir.as_deref().unwrap_or(data_dir);
+    let (data, journal) = (look_at(data_dir)?, look_at(journal_dir)?);
     let report = {
-        let _lock = lock(&data, &doctor.data_dir)?;
-        doctor::examine(&data, &journal).map_err(|error| cannot(&doctor.data_dir, &error))?
+        let _lock = lock(&data, data_dir)?;
+        doctor::examine(&data, &journal).map_err(|error| cannot(data_dir, &error))?
     };
     if report.is_new() {
         return Err(Failure::new(format!(
             "{} is no data directory of Ottla: it has no superblock; name the one of --data-dir",
-            doctor.data_dir.display()
+            data_dir.display()
         )));
     }
     print(&report, context.output)?;
     if doctor.repair {
-        return repair(&doctor, &report);
+        return repair(data_dir, journal_dir, &report);
     }
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
 }
@@ -199,7 +186,7 @@ fn offer(repair: &Repair) -> String {
     }
 }
 
-fn repair(doctor: &Doctor, report: &Report) -> Result<ExitCode, Failure> {
+fn repair(data_dir: &Path, journal_dir: &Path, report: &Report) -> Result<ExitCode, Failure> {
     let offered: Vec<(&Finding, &Repair)> =
         report.findings.iter().filter_map(|f| Some((f, f.repair.as_ref()?))).collect();
     if offered.is_empty() {
@@ -212,8 +199,7 @@ fn repair(doctor: &Doctor, report: &Report) -> Result<ExitCode, Failure> {
     let open = |directory: &Path| {
         FilesStorage::open(directory, DirectAccess::Auto).map_err(|e| cannot(directory, &e))
     };
-    let data = open(&doctor.data_dir)?;
-    let journal = open(doctor.journal_dir.as_ref().unwrap_or(&doctor.data_dir))?;
+    let (data, journal) = (open(data_dir)?, open(journal_dir)?);
     for (finding, repair) in offered {
         output::line(&format!("\n{finding}"))?;
         if confirmed(repair)? {
