@@ -2,6 +2,7 @@
 
 mod pace;
 
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::failure::Failure;
 
 use self::pace::{Deliveries, Load, Sent};
 use super::machine::{Cpu, payload};
+use super::soak::Timeline;
 use super::{Bench, Case};
 
 /// Largest latency that is told apart, in microseconds: ten minutes.
@@ -43,6 +45,8 @@ pub(super) struct Ready {
     topics: Vec<TopicProducer>,
     /// Records that were sent to warm up.
     pub(super) warmed: u64,
+    /// Who wants to know of every latency when it is counted.
+    watch: Option<Arc<Timeline>>,
 }
 
 /// Connects every producer, and sends the load for as long as a warm-up takes, uncounted: a broker that was just
@@ -53,7 +57,7 @@ pub(super) async fn warm_up(
     topic: &str,
     case: Case,
 ) -> Result<Ready, Failure> {
-    let mut ready = Ready { producers: Vec::new(), topics: Vec::new(), warmed: 0 };
+    let mut ready = Ready { producers: Vec::new(), topics: Vec::new(), warmed: 0, watch: None };
     for _ in 0..bench.producers.max(1) {
         let client = Client::connect(bootstrap).await?;
         let producer = Producer::builder(&client)
@@ -71,6 +75,11 @@ pub(super) async fn warm_up(
 }
 
 impl Ready {
+    /// Tells `timeline` from now on.
+    pub(super) fn watch(&mut self, timeline: Arc<Timeline>) {
+        self.watch = Some(timeline);
+    }
+
     /// Sends for the wanted time with every producer, and waits for every acknowledgement.
     pub(super) async fn run(self, bench: &Bench, case: Case) -> Result<Loaded, Failure> {
         let waits = || -> u64 {
@@ -101,7 +110,7 @@ impl Ready {
     }
 
     /// The latency of every record that was sent and acknowledged.
-    async fn send(
+    pub(super) async fn send(
         &self,
         bench: &Bench,
         case: Case,
@@ -110,7 +119,7 @@ impl Ready {
         let rate = bench.rate.map(|rate| rate as f64 / self.topics.len() as f64);
         let topics = self.topics.iter().cloned();
         let tasks: Vec<_> =
-            topics.map(|topic| one(topic, bench.each, case, rate, duration)).collect();
+            topics.map(|topic| self.one(topic, bench.each, case, rate, duration)).collect();
         let mut latency = histogram();
         for (sending, counting) in tasks {
             sending.await.map_err(|error| Failure::new(error.to_string()))??;
@@ -119,37 +128,41 @@ impl Ready {
         }
         Ok(latency)
     }
+
+    /// One producer: one side sends, the other takes the acknowledgements.
+    fn one(
+        &self,
+        topic: TopicProducer,
+        each: bool,
+        case: Case,
+        rate: Option<f64>,
+        duration: Duration,
+    ) -> (Sending, Counting) {
+        let (sent, receiver) = mpsc::unbounded_channel();
+        let value = payload(case.record_bytes.0 as usize);
+        let load = Load { topic, value, duration, each, sent };
+        let sending = match rate {
+            Some(rate) => {
+                let runtime = tokio::runtime::Handle::current();
+                tokio::task::spawn_blocking(move || load.paced(rate, &runtime))
+            }
+            None => tokio::spawn(load.unpaced()),
+        };
+        (sending, tokio::spawn(count(receiver, self.watch.clone())))
+    }
 }
 
-fn histogram() -> Histogram<u64> {
+pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3).expect("the bounds are constants in order")
 }
 
 type Sending = JoinHandle<Result<(), ProducerError>>;
 type Counting = JoinHandle<Result<Histogram<u64>, ProducerError>>;
 
-/// One producer: one side sends, the other takes the acknowledgements.
-fn one(
-    topic: TopicProducer,
-    each: bool,
-    case: Case,
-    rate: Option<f64>,
-    duration: Duration,
-) -> (Sending, Counting) {
-    let (sent, receiver) = mpsc::unbounded_channel();
-    let value = payload(case.record_bytes.0 as usize);
-    let load = Load { topic, value, duration, each, sent };
-    let sending = match rate {
-        Some(rate) => {
-            let runtime = tokio::runtime::Handle::current();
-            tokio::task::spawn_blocking(move || load.paced(rate, &runtime))
-        }
-        None => tokio::spawn(load.unpaced()),
-    };
-    (sending, tokio::spawn(count(receiver)))
-}
-
-async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> Result<Histogram<u64>, ProducerError> {
+async fn count(
+    mut sent: mpsc::UnboundedReceiver<Sent>,
+    watch: Option<Arc<Timeline>>,
+) -> Result<Histogram<u64>, ProducerError> {
     let mut latency = histogram();
     let mut waiting = FuturesUnordered::new();
     let mut more = true;
@@ -160,8 +173,12 @@ async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> Result<Histogram<u64>
                 None => more = false,
             },
             Some(counted) = waiting.next() => {
-                for (micros, records) in counted? {
-                    latency.saturating_record_n(micros, records);
+                let Counted { first_due, handed, latencies } = counted?;
+                for (micros, records) in &latencies {
+                    latency.saturating_record_n(*micros, *records);
+                }
+                if let Some(watch) = &watch {
+                    watch.note(first_due, handed, &latencies);
                 }
             }
         }
@@ -170,8 +187,14 @@ async fn count(mut sent: mpsc::UnboundedReceiver<Sent>) -> Result<Histogram<u64>
 }
 
 /// The latencies of records that were sent together, each with the number of records that had it.
-async fn latencies(sent: Sent) -> Result<Vec<(u64, u64)>, ProducerError> {
-    let Sent { first_due, step, deliveries } = sent;
+struct Counted {
+    first_due: Instant,
+    handed: Instant,
+    latencies: Vec<(u64, u64)>,
+}
+
+async fn latencies(sent: Sent) -> Result<Counted, ProducerError> {
+    let Sent { first_due, step, handed, deliveries } = sent;
     let mut latencies = Latencies { first_due, step, next: 0, counted: Vec::new() };
     match deliveries {
         Deliveries::Many(many) => {
@@ -193,7 +216,7 @@ async fn latencies(sent: Sent) -> Result<Vec<(u64, u64)>, ProducerError> {
             }
         }
     }
-    Ok(latencies.counted)
+    Ok(Counted { first_due, handed, latencies: latencies.counted })
 }
 
 struct Latencies {

@@ -9,6 +9,7 @@ mod load;
 mod machine;
 mod reading;
 mod report;
+mod soak;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +33,7 @@ use self::report::{Report, Run};
 #[command(after_help = "Examples:\n  \
     ottla bench                                   as fast as it goes, 1 KiB records, 16 partitions, fsync\n  \
     ottla bench --rate 20000 --duration 30s       20,000 records a second, latency from when each was due\n  \
+    ottla bench --soak --duration 10min           half of the most, with everything else going on: is there a tail?\n  \
     ottla bench --matrix                          100 B and 1 KiB by 1, 16 and 1,000 partitions by fsync and relaxed")]
 pub struct Bench {
     /// Size of a record's value
@@ -79,6 +81,10 @@ pub struct Bench {
     /// Measure the core matrix instead of one run
     #[arg(long)]
     matrix: bool,
+    /// Keep a rate up while segments roll and are deleted, a consumer catches up again and again and clients come and
+    /// go, and tell what the slowest records waited for. Without --rate, at half of the most
+    #[arg(long, conflicts_with = "matrix")]
+    soak: bool,
     /// Keep the topics of the runs
     #[arg(long)]
     keep: bool,
@@ -117,6 +123,9 @@ struct Case {
 
 /// Measures, and prints what it found.
 pub async fn run(bench: Bench, context: Context) -> Result<ExitCode, Failure> {
+    if bench.soak {
+        return soak::run(bench, context).await;
+    }
     let client = Client::connect(context.bootstrap.as_str()).await?;
     let mut runs = Vec::new();
     for case in cases(&bench) {

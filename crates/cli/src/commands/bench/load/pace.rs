@@ -25,6 +25,8 @@ const CHUNK_RECORDS_MAX: u64 = 10_000;
 pub(super) struct Sent {
     pub(super) first_due: Instant,
     pub(super) step: Duration,
+    /// When all of them were in the producer's buffer.
+    pub(super) handed: Instant,
     pub(super) deliveries: Deliveries,
 }
 
@@ -98,8 +100,9 @@ impl Load {
         } else {
             Deliveries::Many(self.topic.send_many((0..records).map(|_| record())).await?)
         };
+        let handed = Instant::now();
         // Whoever counts has gone when something failed, and says so.
-        let _ = self.sent.send(Sent { first_due, step, deliveries });
+        let _ = self.sent.send(Sent { first_due, step, handed, deliveries });
         Ok(())
     }
 }
