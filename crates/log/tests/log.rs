@@ -362,6 +362,7 @@ fn a_cut_behind_what_went_straight_keeps_the_file_that_it_is_in() {
     let mut house = House::with(|settings| {
         settings.fill_bytes_min = u64::MAX;
         settings.straight_bytes_min = 10_000;
+        settings.straight_backlog_bytes_min = 0;
     });
     let settings = StreamSettings { segment_bytes: 16 * 1024, ..StreamSettings::default() };
     let stream = house.create(1, settings);
@@ -402,6 +403,7 @@ fn what_finds_the_disk_full_goes_through_the_journal() {
         room_reserve_bytes: 0,
         journal_bytes_start: 256 * 1024,
         straight_bytes_min: 10_000,
+        straight_backlog_bytes_min: 0,
         ..LogSettings::default()
     };
     let (log, _) = LogDirectory::open(storage.clone(), storage, settings, support::context())

@@ -39,6 +39,7 @@ fn settings() -> LogSettings {
         fill_bytes_min: 32 * KIB,
         fill_bytes_max: 64 * KIB,
         straight_bytes_min: 24 * KIB,
+        straight_backlog_bytes_min: 0,
         journal_bytes_start: 128 * KIB,
         journal_file_bytes_max: 256 * KIB,
         journal_bytes_max: KIB * KIB,

@@ -114,6 +114,7 @@ pub(crate) fn log_settings(config: &LogConfig) -> LogSettings {
         tail_cache_bytes: config.tail_cache_bytes.0,
         round_bytes_max: config.round_bytes_max.0,
         straight_bytes_min: config.straight_bytes_min.0,
+        straight_backlog_bytes_min: config.straight_backlog_bytes_min.0,
         journal_bytes_start: config.journal_bytes_start.0,
         journal_bytes_max: config.journal_bytes_max.0.max(2 * unfilled_bytes_max),
         room_reserve_bytes: config.room_reserve_bytes.0,

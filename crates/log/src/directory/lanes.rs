@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ottla_model::TopicId;
@@ -81,9 +82,28 @@ impl Queue {
     }
 }
 
+/// Bytes of appends that wait for the journal, of all streams together. Each stream tells its share when it has
+/// changed, so what is missed once is put right by the next word of that stream.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog(AtomicU64);
+
+impl Backlog {
+    /// A stream's share was `before` and is `now`.
+    pub(crate) fn change(&self, before: u64, now: u64) {
+        self.0.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    /// How many bytes wait.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// All queues.
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
+    /// What waits in the queue of the journal.
+    pub(crate) backlog: Backlog,
     /// Streams with operations for the journal.
     pub(crate) journal: Queue,
     /// Relaxed streams with bytes for their segments, and others that hold many.

@@ -33,6 +33,7 @@ use crate::storage::{Storage, StorageKind, StorageLock};
 use crate::stream::{FillTo, Life, Stream, StreamState};
 
 pub(crate) use checkpoint::CheckpointLog;
+pub(crate) use lanes::Backlog;
 pub(crate) use shared::Shared;
 
 pub use settings::LogSettings;

@@ -18,6 +18,9 @@ pub struct LogSettings {
     /// A stream with this much waiting goes straight into its segment, past the journal: from here on a
     /// byte that is written once beats one that is written twice. `u64::MAX` turns the straight path off.
     pub straight_bytes_min: u64,
+    /// The straight path is taken while this much or more waits for the journal. With less, one round takes
+    /// all of it, and sooner than the flush of a file that has grown.
+    pub straight_backlog_bytes_min: u64,
     /// Size of the journal's first file. Small, so that a first start is instant.
     pub journal_bytes_start: u64,
     /// Largest journal file; later files double up to it.
@@ -50,6 +53,7 @@ impl Default for LogSettings {
             fill_bytes_min: MIB,
             fill_bytes_max: 4 * MIB,
             straight_bytes_min: 256 * KIB,
+            straight_backlog_bytes_min: 4 * MIB,
             journal_bytes_start: 4 * MIB,
             journal_file_bytes_max: 64 * MIB,
             journal_bytes_max: 512 * MIB,

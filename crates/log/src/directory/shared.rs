@@ -125,6 +125,12 @@ impl Shared {
         }
     }
 
+    /// How much of a stream has to wait for the journal to go straight into its segment, just now.
+    pub(crate) fn straight_bytes_min(&self) -> u64 {
+        let is_needed = self.queues.backlog.bytes() >= self.settings.straight_backlog_bytes_min;
+        if is_needed { self.settings.straight_bytes_min } else { u64::MAX }
+    }
+
     /// What the outside may see.
     pub(crate) fn metrics(&self) -> LogMetrics {
         let (live, total) = self.journal().bytes();

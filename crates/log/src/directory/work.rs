@@ -161,7 +161,7 @@ impl Shared {
         state.end_straight(*plan, judged == Ok(true));
         // What found the disk full goes through the journal; held again, it would find it full for ever.
         if judged == Ok(true) {
-            state.ops.hold(self.settings.straight_bytes_min);
+            state.ops.hold(self.straight_bytes_min());
         }
         stream.queue(&mut state);
         drop(state);

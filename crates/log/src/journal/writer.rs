@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use ottla_model::Timestamp;
 use ottla_model::limits::BLOCK_BYTES;
+use ottla_model::{StreamId, Timestamp};
 use parking_lot::Mutex;
 
 use super::Wrote;
@@ -18,10 +18,14 @@ use crate::format::names::{JOURNAL_DIR, journal_path};
 use crate::format::{Cursor, RoundBuilder, RoundStamp};
 use crate::planted::Planted;
 use crate::storage::{self, AlignedBuf, OpenMode, Storage, StorageError, StorageFile};
-use crate::stream::Stream;
+use crate::stream::{Ops, Stream};
 
 /// How much of a new file is zeroed at a time.
 const ZERO_BYTES: usize = 1024 * 1024;
+
+/// How much of it is written before it is flushed. A round that comes meanwhile waits for a flush to end, and
+/// one of a whole file takes tens of milliseconds.
+const ZEROS_UNFLUSHED_MAX: u64 = 4 << 20;
 
 /// Where a writer begins.
 pub(crate) struct WriterStart {
@@ -111,16 +115,29 @@ impl Writer {
     /// Takes a stream's operations as long as there is room; answers whether it was for all.
     fn take_from(&mut self, stream: &Stream, sequence: u64, round_bytes_max: u64) -> bool {
         let mut state = stream.state.lock();
-        while let Some(operation) = state.ops.peek() {
-            let bytes = self.builder.round_bytes_with(stream.id(), operation);
+        let exhausted =
+            self.take_operations(&mut state.ops, stream.id(), sequence, round_bytes_max);
+        state.ops.tell_backlog(&stream.shared.queues.backlog);
+        exhausted
+    }
+
+    fn take_operations(
+        &mut self,
+        ops: &mut Ops,
+        stream: StreamId,
+        sequence: u64,
+        round_bytes_max: u64,
+    ) -> bool {
+        while let Some(operation) = ops.peek() {
+            let bytes = self.builder.round_bytes_with(stream, operation);
             if !self.builder.is_empty() && bytes > round_bytes_max {
                 return false;
             }
             let entry = u32::try_from(self.builder.len()).expect("entries are 32 bits");
-            let operation = state.ops.take(Cursor { sequence, entry });
-            self.builder.push(stream.id(), operation);
+            let operation = ops.take(Cursor { sequence, entry });
+            self.builder.push(stream, operation);
         }
-        state.ops.queued = false;
+        ops.queued = false;
         true
     }
 
@@ -356,6 +373,9 @@ fn zero_file(storage: &dyn Storage, path: &str, bytes: u64) -> storage::Result<(
         let part = (bytes - position).min(zeros.len() as u64) as usize;
         file.write_at(position, &zeros[..part])?;
         position += part as u64;
+        if position.is_multiple_of(ZEROS_UNFLUSHED_MAX) {
+            file.sync()?;
+        }
     }
     file.sync_with_metadata()
 }

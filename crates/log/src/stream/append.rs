@@ -38,7 +38,7 @@ impl Stream {
         } else if state.is_fsync() && state.rests_within_a_block() {
             self.wake(&mut state)?;
         }
-        state.append(&header, head, rest, now, self.shared.settings.straight_bytes_min);
+        state.append(&header, head, rest, now, self.shared.straight_bytes_min());
         self.shared.budget.charge(bytes);
         let end = state.log_end;
         self.queue(&mut state);

@@ -308,6 +308,7 @@ impl Stream {
 
     /// Puts the stream into the queues where it has work, unless it stands there already.
     pub(crate) fn queue(&self, state: &mut StreamState) {
+        state.ops.tell_backlog(&self.shared.queues.backlog);
         if !state.ops.queued && state.ops.is_ready() {
             state.ops.queued = true;
             self.shared.queues.journal.push(self.me());

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use ottla_model::Offset;
 
+use crate::directory::Backlog;
 use crate::format::{Cursor, Operation, Straight};
 use crate::invariants;
 
@@ -81,6 +82,8 @@ pub(crate) struct Ops {
     placed_upto: Cursor,
     /// Whether the stream stands in the journal's queue.
     pub(crate) queued: bool,
+    /// What was told last of this stream's share of the backlog.
+    told_bytes: u64,
 }
 
 impl Ops {
@@ -137,6 +140,12 @@ impl Ops {
         self.place(number, number, place);
         self.durable = self.next;
         number
+    }
+
+    /// Tells this stream's share of what waits for the journal.
+    pub(crate) fn tell_backlog(&mut self, backlog: &Backlog) {
+        let before = std::mem::replace(&mut self.told_bytes, self.last_appends.bytes);
+        backlog.change(before, self.told_bytes);
     }
 
     fn take_number(&mut self) -> u64 {

@@ -54,6 +54,7 @@ pub(crate) fn small_settings() -> LogSettings {
         fill_bytes_min: 12 * KIB,
         fill_bytes_max: 24 * KIB,
         straight_bytes_min: 10 * KIB,
+        straight_backlog_bytes_min: 0,
         journal_bytes_start: 64 * KIB,
         journal_file_bytes_max: 128 * KIB,
         journal_bytes_max: 256 * KIB,

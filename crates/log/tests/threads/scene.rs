@@ -35,6 +35,7 @@ fn settings() -> LogSettings {
         handles_max: 4,
         index_interval_bytes: 1024,
         straight_bytes_min: 12 * 1024,
+        straight_backlog_bytes_min: 0,
         relaxed_flush_ms_max: 20,
         room_reserve_bytes: 0,
         ..LogSettings::default()

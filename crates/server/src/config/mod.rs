@@ -68,6 +68,9 @@ settings! {
         /// A partition with this much waiting is written straight into its segment, past the journal, so that large
         /// batches are written once and not twice.
         straight_bytes_min: ByteCount = "256KiB",
+        /// That is done while this much or more waits for the journal, of all partitions together. With less, a journal
+        /// round takes all of it, and sooner than the flush of a file that has grown.
+        straight_backlog_bytes_min: ByteCount = "4MiB",
         /// Size of the journal's first file. Small, so that a first start is instant; it grows by itself.
         journal_bytes_start: ByteCount = "4MiB",
         /// How large the journal may grow. At least twice `unfilled_bytes_max`.
