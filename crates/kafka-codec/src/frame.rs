@@ -39,6 +39,12 @@ impl RequestHead {
         })
     }
 
+    /// Who asks, as far as the header says: it is where every API and version has it, known or not.
+    pub fn client<'a>(&self, frame: &'a Bytes) -> Option<Str<'a>> {
+        let mut reader = Reader::new(frame, PREFIX_BYTES, self.version, false);
+        Option::<Str<'a>>::read(&mut reader).ok().flatten()
+    }
+
     /// Reads what is left of the header: who asks, and where the body begins.
     ///
     /// # Errors

@@ -30,14 +30,60 @@ use bytes::Bytes;
 use ottla_kafka_codec::{ApiKey, CodecError};
 
 use crate::call::Call;
+use crate::shared::Share;
 
 /// Answers every request but Produce, whose answers are awaited beside each other.
 ///
 /// An error is a body that is none: nothing was done, and the connection is to be closed.
-pub(crate) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
+pub(crate) async fn answer(call: &Call, working: &mut Share) -> Result<Vec<Bytes>, CodecError> {
+    if call.api.key == ApiKey::Fetch {
+        return fetch::answer(call, working).await;
+    }
+    loop {
+        let answer = answer_whole(call).await?;
+        let bytes = answer.iter().map(Bytes::len).sum();
+        if !is_answered_again(call.api.key) || working.try_hold_beside(bytes) {
+            return Ok(answer);
+        }
+        // It is not kept while there is no room for it.
+        drop(answer);
+        working.hold_beside(bytes).await;
+    }
+}
+
+/// Whether a request may be answered a second time: those whose answers follow what there is rather
+/// than what is asked.
+fn is_answered_again(key: ApiKey) -> bool {
+    match key {
+        ApiKey::Metadata
+        | ApiKey::DescribeConfigs
+        | ApiKey::DescribeLogDirs
+        | ApiKey::DescribeProducers
+        | ApiKey::DescribeTopicPartitions => true,
+        ApiKey::Produce
+        | ApiKey::Fetch
+        | ApiKey::ListOffsets
+        | ApiKey::FindCoordinator
+        | ApiKey::ApiVersions
+        | ApiKey::CreateTopics
+        | ApiKey::DeleteTopics
+        | ApiKey::DeleteRecords
+        | ApiKey::InitProducerId
+        | ApiKey::OffsetForLeaderEpoch
+        | ApiKey::AlterConfigs
+        | ApiKey::CreatePartitions
+        | ApiKey::ElectLeaders
+        | ApiKey::IncrementalAlterConfigs
+        | ApiKey::ListPartitionReassignments
+        | ApiKey::DescribeQuorum
+        | ApiKey::UpdateFeatures
+        | ApiKey::DescribeCluster => false,
+    }
+}
+
+async fn answer_whole(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     match call.api.key {
-        ApiKey::Produce => unreachable!("the connection begins it itself"),
-        ApiKey::Fetch => fetch::answer(call).await,
+        ApiKey::Produce | ApiKey::Fetch => unreachable!("they are answered by themselves"),
         ApiKey::ListOffsets => list_offsets::answer(call).await,
         ApiKey::Metadata => metadata::answer(call).await,
         ApiKey::FindCoordinator => find_coordinator::answer(call),

@@ -6,9 +6,17 @@ use bytes::Bytes;
 use ottla_kafka_codec::schema::encode;
 use ottla_kafka_codec::{Api, ApiKey, CodecError, Message, RequestHead, ResponseHead};
 use ottla_model::limits::{KAFKA_ADMIN_REQUEST_ELEMENTS_MAX, KAFKA_REQUEST_ELEMENTS_MAX};
+use tokio::sync::Notify;
 
 use crate::door::Door;
 use crate::settings::Advertised;
+
+/// How many times its own size a request may take with its answer: a thing that is listed in four bytes
+/// is answered in less than 300.
+const WORKED_ON_RATIO: usize = 64;
+
+/// The same of a fetch, without records: a partition is asked for in 33 bytes, and takes some 600.
+const FETCHED_RATIO: usize = 20;
 
 /// A request that was read, but for its body.
 #[derive(Debug)]
@@ -20,6 +28,8 @@ pub(crate) struct Call {
     body_at: usize,
     /// Where the client is connected to.
     local: SocketAddr,
+    /// Told when nothing is to be waited for any more.
+    hurry: Notify,
 }
 
 /// What becomes of a request.
@@ -40,7 +50,7 @@ impl Call {
         frame: Bytes,
     ) -> Result<Self, CodecError> {
         let (_client, body_at) = head.parse_rest(api, &frame)?;
-        Ok(Self { door, api, head, frame, body_at, local })
+        Ok(Self { door, api, head, frame, body_at, local, hurry: Notify::new() })
     }
 
     pub(crate) fn version(&self) -> i16 {
@@ -50,6 +60,28 @@ impl Call {
     /// How many bytes it came in.
     pub(crate) fn size(&self) -> usize {
         self.frame.len()
+    }
+
+    /// What `answering` comes to when nothing is waited for any more.
+    pub(crate) async fn hurried<T>(&self, answering: impl Future<Output = T>) -> T {
+        self.hurry.notify_one();
+        answering.await
+    }
+
+    /// Resolves when nothing is to be waited for any more.
+    pub(crate) async fn is_in_a_hurry(&self) {
+        self.hurry.notified().await;
+    }
+
+    /// How many bytes it may take to work on it: what it was sent in, what becomes of that, and the
+    /// answer to each thing that is listed.
+    pub(crate) fn weight(&self) -> usize {
+        let ratio = match self.api.key {
+            // It may take a minute, and says much of each partition itself.
+            ApiKey::Fetch => FETCHED_RATIO,
+            _ => WORKED_ON_RATIO,
+        };
+        self.size() * ratio
     }
 
     /// Its body. What lists too much is refused before anything is done for any of it.

@@ -3,8 +3,8 @@
 //! It decides nothing: requests become [`ottla_broker::request`]s, answers and errors become messages.
 //! What it holds of a client is bounded, and a client's panic or rubbish is its own.
 //!
-//! Read in this order: [`settings`] and [`listener`] (start, address, drain), `connection` (one socket:
-//! frames in, answers out, in order), `call` (one request), `apis` (who answers it), `errors` and
+//! Read in this order: [`settings`], [`shared`] (budgets) and [`listener`] (start, address, drain), `connection`
+//! (one socket: frames in, answers out, in order), `call` (one request), `apis` (who answers it), `sessions` (what fetches remember), `errors` and
 //! `configs` (words).
 //!
 //! # Non-obvious
@@ -20,8 +20,11 @@ mod door;
 mod errors;
 pub mod listener;
 pub mod metrics;
+mod sessions;
 pub mod settings;
+pub mod shared;
 
 pub use listener::KafkaListener;
 pub use metrics::KafkaMetrics;
 pub use settings::{Advertised, KafkaSettings};
+pub use shared::KafkaShared;

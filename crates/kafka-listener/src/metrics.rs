@@ -1,8 +1,13 @@
 //! What the door counts.
 
 use ottla_kafka_codec::Api;
-use ottla_runtime::Metrics;
 use ottla_runtime::metrics::{Counter, EncodeLabelSet, Family, Gauge};
+use ottla_runtime::{Budget, Metrics};
+
+const REQUEST_BYTES: &str = "Bytes of Kafka requests that are not whole yet or not acknowledged, \
+                             beyond the 64 KiB that each connection has for itself";
+const ANSWER_BYTES: &str = "Bytes of Kafka requests that are worked on and of answers that are not taken yet, \
+                            beyond the 64 KiB that each connection has for itself";
 
 /// The metrics of every Kafka listener of a broker. Clones share them.
 #[derive(Clone, Debug)]
@@ -18,10 +23,6 @@ struct RequestLabels {
     api: String,
     version: i16,
 }
-
-/// A connection that is open; closed when it is dropped.
-#[derive(Debug)]
-pub(crate) struct OpenConnection(Gauge);
 
 impl KafkaMetrics {
     /// Registers them, once.
@@ -41,19 +42,37 @@ impl KafkaMetrics {
         }
     }
 
-    pub(crate) fn opened(&self) -> OpenConnection {
-        self.connections.inc();
-        OpenConnection(self.connections.clone())
+    /// Shows how much of the budgets is taken.
+    pub(crate) fn show_budgets(&self, metrics: &Metrics, requests: &Budget, answers: &Budget) {
+        let show = |name: &str, help: &str, budget: &Budget| {
+            let (budget, shown) = (budget.clone(), metrics.gauge(name, help));
+            metrics.on_scrape(move || {
+                shown.set(budget.held().cast_signed());
+            });
+        };
+        show("kafka_request_bytes", REQUEST_BYTES, requests);
+        show("kafka_answer_bytes", ANSWER_BYTES, answers);
+        let max = |name: &str, help: &str, budget: &Budget| {
+            metrics.gauge(name, help).set(budget.max().cast_signed());
+        };
+        max("kafka_request_bytes_max", "Most bytes of such requests; beyond, they wait", requests);
+        max("kafka_answer_bytes_max", "Most bytes of such answers; beyond, they wait", answers);
+    }
+
+    /// Shows how many fetch sessions there are.
+    pub(crate) fn show_sessions(
+        &self,
+        metrics: &Metrics,
+        count: impl Fn() -> usize + Send + Sync + 'static,
+    ) {
+        let shown = metrics.gauge("kafka_fetch_sessions", "Fetch sessions that are remembered");
+        metrics.on_scrape(move || {
+            shown.set(i64::try_from(count()).unwrap_or(i64::MAX));
+        });
     }
 
     pub(crate) fn request(&self, api: &Api, version: i16) {
         let labels = RequestLabels { api: format!("{:?}", api.key), version };
         self.requests.get_or_create(&labels).inc();
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

@@ -134,6 +134,14 @@ pub const KAFKA_ADMIN_REQUEST_ELEMENTS_MAX: usize = 25_000;
 
 const _: () = assert!(KAFKA_ADMIN_REQUEST_ELEMENTS_MAX > 2 * TOPIC_PARTITIONS_MAX as usize);
 
+/// Most topics of one Kafka request that are answered with all of their settings when they are made: a
+/// name of one byte would be answered with a thousand. The others can be described.
+pub const KAFKA_CREATED_TOPICS_DESCRIBED_MAX: usize = 16;
+
+/// Most topics that are made because one Kafka request asks for them by name. The others are answered
+/// with an error upon which clients ask again.
+pub const KAFKA_AUTO_CREATED_TOPICS_MAX: usize = 100;
+
 /// How long a Kafka client may take no byte of its answer. The answer is in memory meanwhile.
 pub const KAFKA_WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 
@@ -143,3 +151,30 @@ pub const KAFKA_PLAIN_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Largest Kafka request frame. Kafka's `socket.request.max.bytes` is the same.
 pub const KAFKA_FRAME_BYTES_MAX: usize = 100 * 1024 * 1024;
+
+/// What a Kafka connection may hold of requests, and of answers, without asking: 25,000 connections
+/// that all do hold 3 GiB, and requests of the usual size wait for nobody.
+pub const KAFKA_CONNECTION_BYTES_FREE: usize = 64 * 1024;
+
+/// Most bytes of Kafka requests of all connections together that are not whole yet or whose batches
+/// are not acknowledged, beyond what each connection has for itself.
+pub const KAFKA_REQUEST_BYTES_ALL_MAX: u64 = 256 * MIB;
+
+/// Most bytes of all connections together of Kafka requests that are worked on and of answers that are
+/// not taken yet, beyond what each connection has for itself.
+pub const KAFKA_ANSWER_BYTES_ALL_MAX: u64 = 256 * MIB;
+
+/// How long a Kafka request may wait for its part of these. Then its connection is closed: others hold
+/// what they have for as long as that too.
+pub const KAFKA_BUDGET_WAIT_MAX: Duration = Duration::from_secs(30);
+
+const _: () = assert!(KAFKA_REQUEST_BYTES_ALL_MAX > 2 * KAFKA_FRAME_BYTES_MAX as u64);
+
+/// Most fetch sessions that are remembered. Kafka's number.
+pub const KAFKA_FETCH_SESSIONS_MAX: usize = 1_000;
+
+/// Most partitions of all fetch sessions together: about 64 MiB.
+pub const KAFKA_FETCH_SESSION_PARTITIONS_MAX: usize = 200_000;
+
+/// How long a fetch session that is not used is kept in any case. Kafka's number.
+pub const KAFKA_FETCH_SESSION_KEPT_MIN: Duration = Duration::from_secs(120);

@@ -10,7 +10,7 @@ use ottla_controller::ControlSettings;
 use ottla_controller::{Controller, ControllerConfig, ControllerHandle, LocalMetadataLog};
 use ottla_grpc_listener::{GrpcListener, GrpcSettings};
 use ottla_http_listener::{HttpListener, HttpSettings};
-use ottla_kafka_listener::{Advertised, KafkaListener, KafkaMetrics, KafkaSettings};
+use ottla_kafka_listener::{Advertised, KafkaListener, KafkaSettings, KafkaShared};
 use ottla_log::{LogDirectory, LogSettings};
 use ottla_metadata::record::Endpoint;
 use ottla_metadata::request::{ControllerRequest, ControllerResponse, RegisterBroker};
@@ -207,7 +207,7 @@ pub(crate) fn start_kafka(
     broker: &Broker,
     sockets: Vec<(TcpListener, Option<Advertised>)>,
 ) -> Result<Vec<KafkaListener>, StartError> {
-    let metrics = KafkaMetrics::register(&ground.metrics);
+    let shared = KafkaShared::register(&ground.metrics);
     let start = |(socket, advertised)| {
         let settings = KafkaSettings {
             advertised,
@@ -215,7 +215,7 @@ pub(crate) fn start_kafka(
             ..KafkaSettings::default()
         };
         let tasks = ground.cores.tasks(Shutdown::new());
-        KafkaListener::start(socket, broker.clone(), tasks, metrics.clone(), settings)
+        KafkaListener::start(socket, broker.clone(), tasks, shared.clone(), settings)
             .map_err(StartError::system("serve the Kafka protocol"))
     };
     sockets.into_iter().map(start).collect()

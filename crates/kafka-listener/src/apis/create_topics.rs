@@ -10,6 +10,7 @@ use ottla_kafka_codec::messages::create_topics::{
 };
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_model::TopicName;
+use ottla_model::limits::KAFKA_CREATED_TOPICS_DESCRIBED_MAX;
 
 use super::topics::{self, Turns};
 use crate::call::Call;
@@ -27,11 +28,16 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let names = || request.topics.iter().map(|topic| &*topic.name);
     let (repeated, mut is_first) = (topics::repeated(names()), topics::first_time());
     let mut turns = Turns::default();
+    let mut described = 0;
     for topic in request.topics.iter().filter(|topic| is_first(&topic.name)) {
         turns.took_one().await;
         let created = match repeated.contains(&*topic.name) {
             true => Err((ErrorCode::INVALID_REQUEST, "the topic is listed twice".to_owned())),
-            false => create(call, topic, request.validate_only).await,
+            false => {
+                let describe = described < KAFKA_CREATED_TOPICS_DESCRIBED_MAX;
+                described += usize::from(describe);
+                create(call, topic, request.validate_only, describe).await
+            }
         };
         results.push(created.unwrap_or_else(|(code, message)| CreatableTopicResult {
             name: topic.name.clone(),
@@ -47,6 +53,7 @@ async fn create<'a>(
     call: &Call,
     topic: &CreatableTopic<'a>,
     validate_only: bool,
+    describe: bool,
 ) -> Result<CreatableTopicResult<'a>, Refusal> {
     let name = TopicName::new(&topic.name)
         .map_err(|error| (ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()))?;
@@ -55,14 +62,22 @@ async fn create<'a>(
     let overrides = wanted.config.clone();
     let created = call.door.broker.create_topic(wanted).await;
     let created = created.map_err(|error| (errors::of_admin(&error), error.to_string()))?;
-    Ok(CreatableTopicResult {
+    let made = CreatableTopicResult {
         name: topic.name.clone(),
         topic_id: created.id.map(|id| id.to_bytes()).unwrap_or_default(),
         error_message: None,
+        ..Default::default()
+    };
+    if !describe {
+        // As Kafka answers whom it may not tell.
+        let topic_config_error_code = ErrorCode::POLICY_VIOLATION.0;
+        return Ok(CreatableTopicResult { configs: None, topic_config_error_code, ..made });
+    }
+    Ok(CreatableTopicResult {
         num_partitions: created.partitions.cast_signed(),
         replication_factor: 1,
         configs: Some(described(&overrides)),
-        ..Default::default()
+        ..made
     })
 }
 

@@ -27,7 +27,12 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
             topics.into_iter().map(|topic| (topic.topic.into_owned(), topic.partitions)).collect()
         }
     };
-    let topics = asked.into_iter().filter_map(|(name, partitions)| sizes(call, name, &partitions));
+    let mut is_first = topics::first_time();
+    let topics = asked.into_iter().filter_map(|(name, mut partitions)| {
+        partitions.sort_unstable();
+        partitions.dedup();
+        is_first(name.clone()).then(|| sizes(call, name, &partitions))?
+    });
     let cluster = broker.describe_cluster();
     let this = cluster.brokers.iter().find(|one| one.id == cluster.this_broker);
     let directory = this.map(|one| one.directory.to_string()).unwrap_or_default();

@@ -8,6 +8,7 @@ use ottla_kafka_codec::messages::describe_quorum::{
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_model::LeaderEpoch;
 
+use super::topics;
 use crate::call::Call;
 
 /// What Kafka calls the metadata log.
@@ -15,14 +16,18 @@ const METADATA_TOPIC: &str = "__cluster_metadata";
 
 pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: DescribeQuorumRequest<'_> = call.decode()?;
-    let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.iter().map(|partition| {
+    let mut is_first = topics::first_time();
+    let topics = request.topics.iter().map(|topic| {
+        let each = topic.partitions.iter();
+        let once = each.filter(|one| is_first((&*topic.topic_name, one.partition_index)));
+        let partitions = once.map(|partition| {
             match &*topic.topic_name == METADATA_TOPIC && partition.partition_index == 0 {
                 true => described(call),
                 false => unknown(partition.partition_index),
             }
         });
-        TopicDataResponse { partitions: partitions.collect(), topic_name: topic.topic_name }
+        let topic_name = topic.topic_name.clone();
+        TopicDataResponse { partitions: partitions.collect(), topic_name }
     });
     let topics: Vec<TopicDataResponse<'_>> = topics.collect();
     let found = |topic: &TopicDataResponse<'_>| {

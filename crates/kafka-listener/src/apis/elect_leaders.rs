@@ -18,8 +18,10 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let unknown = !ELECTIONS.contains(&request.election_type);
     // Of "every partition", only those are answered where somebody was elected: none.
     let asked = request.topic_partitions.unwrap_or_default();
-    let results = asked.into_iter().map(|topic| {
-        let partition_result = topic.partitions.iter().map(|index| {
+    let mut is_first = topics::first_time();
+    let results = asked.iter().map(|topic| {
+        let once = topic.partitions.iter().filter(|index| is_first((&*topic.topic, **index)));
+        let partition_result = once.map(|index| {
             let code = match unknown {
                 true => ErrorCode::INVALID_REQUEST,
                 false => elect(call, &topic.topic, *index),
@@ -30,7 +32,8 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
                 error_message: Some(code.name().into()),
             }
         });
-        ReplicaElectionResult { partition_result: partition_result.collect(), topic: topic.topic }
+        let partition_result = partition_result.collect();
+        ReplicaElectionResult { partition_result, topic: topic.topic.clone() }
     });
     let replica_election_results = results.collect();
     let error_code = if unknown { ErrorCode::INVALID_REQUEST } else { ErrorCode::NONE }.0;

@@ -1,8 +1,9 @@
 //! Fetch: batches out, as they lie in the log; waits for new ones when there are too few.
 //!
-//! Every fetch is a full one: a session is granted to nobody (its id is always 0), which is what
-//! Kafka does when its cache of sessions is full.
+//! A request is whole (it lists all that its client wants, and may begin a session) or goes on with a
+//! session: then it lists what changed, and is answered what changed.
 
+mod context;
 mod partition;
 
 use std::time::Duration;
@@ -10,34 +11,43 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use ottla_broker::TopicRef;
 use ottla_kafka_codec::messages::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
-use ottla_kafka_codec::{CodecError, ErrorCode};
-use ottla_model::limits::{FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
+use ottla_kafka_codec::{CodecError, ErrorCode, Str};
+use ottla_model::limits::{BATCH_BYTES_MAX_DEFAULT, FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
 
+use self::context::Context;
 use self::partition::{Asked, Found};
 use super::topics::{self, Turns};
 use crate::call::Call;
+use crate::sessions::{Topic, Wanted};
+use crate::shared::Share;
 
 /// The first version that names topics by id.
 const BY_ID_FROM: i16 = 13;
-/// The epoch of a request that begins a session, and of one without.
-const FULL: [i32; 2] = [0, -1];
 /// The level of isolation that hides open and aborted transactions.
 const READ_COMMITTED: i8 = 1;
 
-pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
-    let request: FetchRequest<'_> = call.decode()?;
-    if !FULL.contains(&request.session_epoch) {
-        let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND.0;
-        return Ok(call.encode(&FetchResponse { error_code, ..Default::default() }));
-    }
-    let mut fetch = Fetch::new(call, &request);
+pub(super) async fn answer(call: &Call, working: &mut Share) -> Result<Vec<Bytes>, CodecError> {
+    let mut request: FetchRequest<'_> = call.decode()?;
+    let context = match Context::of(call, &mut request) {
+        Ok(context) => context,
+        Err(ErrorCode(error_code)) => {
+            return Ok(call.encode(&FetchResponse { error_code, ..Default::default() }));
+        }
+    };
+    let mut fetch = Fetch::new(call, &request, context.wanted(), working);
     fetch.read_all().await;
     fetch.wait_for_more(&request).await;
-    let found = fetch.found;
-    Ok(call.encode(&response(request, found)))
+    let committed = request.isolation_level == READ_COMMITTED;
+    let found = fetch.found.into_iter().zip(context.wanted());
+    let data: Vec<PartitionData> = found
+        .map(|(found, wanted)| found.into_data(wanted.partition.partition, committed))
+        .collect();
+    let (session_id, answers) = context.answered(call, data);
+    Ok(call.encode(&response(session_id, answers)))
 }
 
 /// A fetch under way: one place for each partition, in the order in which they are asked for.
@@ -50,28 +60,31 @@ struct Fetch<'c> {
     /// How many of what was found are conclusive.
     conclusive: usize,
     bytes_max: usize,
+    /// How long the client waits.
+    patience: Duration,
+    working: &'c mut Share,
     turns: Turns,
 }
 
 impl<'c> Fetch<'c> {
-    fn new(call: &'c Call, request: &FetchRequest<'_>) -> Self {
-        // A replica would see what consumers must not; the brokers of a cluster have another way.
-        let replica = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
-        let by_id = call.version() >= BY_ID_FROM;
-        let mut asked = Vec::new();
-        for topic in &request.topics {
-            let reference = match replica {
-                true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
-                false => topics::of(&call.door.broker, &topic.topic, topic.topic_id, by_id),
-            };
-            let each = topic.partitions.iter();
-            asked.extend(each.map(|partition| Asked::new(reference.clone(), partition)));
-        }
+    fn new(
+        call: &'c Call,
+        request: &FetchRequest<'_>,
+        wanted: &[Wanted],
+        working: &'c mut Share,
+    ) -> Self {
+        let mut reference = References::new(call, request);
+        let each = wanted.iter();
+        let asked: Vec<_> =
+            each.map(|one| Asked::new(reference.of(&one.topic), &one.partition)).collect();
         let found: Vec<_> = asked.iter().map(|_| Found::nothing()).collect();
         let conclusive = found.len();
         let wanted = usize::try_from(request.max_bytes).unwrap_or_default();
         let bytes_max = wanted.min(FETCH_BYTES_MAX as usize);
-        Self { call, asked, found, taken: 0, conclusive, bytes_max, turns: Turns::default() }
+        let patience = u64::try_from(request.max_wait_ms).unwrap_or_default();
+        let patience = Duration::from_millis(patience.min(FETCH_WAIT_MS_MAX));
+        let (taken, turns) = (0, Turns::default());
+        Self { call, asked, found, taken, conclusive, bytes_max, patience, working, turns }
     }
 
     async fn read_all(&mut self) {
@@ -86,9 +99,26 @@ impl<'c> Fetch<'c> {
         self.turns.took_one().await;
         self.put(place, Found::nothing());
         let left = self.bytes_max.saturating_sub(self.taken);
+        let left = self.granted(left.min(self.asked[place].bytes_max())).await;
         let broker = &self.call.door.broker;
         let found = self.asked[place].read(broker, left, self.taken == 0).await;
         self.put(place, found);
+        // Less than what was granted; only a batch that is larger than that may be more.
+        self.working.try_hold_beside(self.taken);
+    }
+
+    /// How much of what is wanted may be read beside what was: nothing more where all connections hold
+    /// as much as they may, and a little for a client that would have nothing.
+    async fn granted(&mut self, wanted: usize) -> usize {
+        if self.working.try_hold_beside(self.taken + wanted) {
+            return wanted;
+        }
+        if self.taken > 0 {
+            return 0;
+        }
+        let least = wanted.min(BATCH_BYTES_MAX_DEFAULT as usize);
+        let held = tokio::time::timeout(self.patience, self.working.hold_beside(least)).await;
+        if held.is_ok() { least } else { 0 }
     }
 
     fn put(&mut self, place: usize, found: Found) {
@@ -103,8 +133,7 @@ impl<'c> Fetch<'c> {
     /// at once.
     async fn wait_for_more(&mut self, request: &FetchRequest<'_>) {
         let wanted = usize::try_from(request.min_bytes).unwrap_or_default().min(self.bytes_max);
-        let patience = u64::try_from(request.max_wait_ms).unwrap_or_default();
-        let patience = Duration::from_millis(patience.min(FETCH_WAIT_MS_MAX));
+        let patience = self.patience;
         if patience.is_zero() || self.is_enough(wanted) {
             return;
         }
@@ -123,6 +152,7 @@ impl<'c> Fetch<'c> {
                 // First, or records that keep coming to many partitions could put it off for ever.
                 biased;
                 () = &mut over => return,
+                () = self.call.is_in_a_hurry() => return,
                 Some(place) = waiting.next(), if !waiting.is_empty() => {
                     self.read(place).await;
                     let (asked, found) = (&self.asked[place], &self.found[place]);
@@ -137,20 +167,51 @@ impl<'c> Fetch<'c> {
     }
 }
 
-fn response<'a>(request: FetchRequest<'a>, found: Vec<Found>) -> FetchResponse<'a> {
-    let committed = request.isolation_level == READ_COMMITTED;
-    let mut found = found.into_iter();
-    let mut responses = Vec::with_capacity(request.topics.len());
-    for topic in request.topics {
-        let partitions = topic.partitions.iter().zip(found.by_ref());
-        let partitions: Vec<PartitionData> = partitions
-            .map(|(partition, found)| found.into_data(partition.partition, committed))
-            .collect();
-        responses.push(FetchableTopicResponse {
-            topic: topic.topic,
-            topic_id: topic.topic_id,
-            partitions,
-        });
+/// Looks topics up, each once where it is asked for in one go.
+struct References<'c> {
+    call: &'c Call,
+    by_id: bool,
+    replica: bool,
+    last: Option<(Topic, Result<TopicRef, ErrorCode>)>,
+}
+
+impl<'c> References<'c> {
+    fn new(call: &'c Call, request: &FetchRequest<'_>) -> Self {
+        // A replica would see what consumers must not; the brokers of a cluster have another way.
+        let replica = request.replica_id >= 0 || request.replica_state.replica_id >= 0;
+        Self { call, by_id: call.version() >= BY_ID_FROM, replica, last: None }
     }
-    FetchResponse { responses, ..Default::default() }
+
+    fn of(&mut self, topic: &Topic) -> Result<TopicRef, ErrorCode> {
+        if let Some((last, reference)) = &self.last
+            && last == topic
+        {
+            return reference.clone();
+        }
+        let broker = &self.call.door.broker;
+        let reference = match self.replica {
+            true => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+            false => topics::of(broker, &Str::from(&*topic.name), topic.id, self.by_id),
+        };
+        self.last = Some((topic.clone(), reference.clone()));
+        reference
+    }
+}
+
+/// Partitions of one topic that follow each other are listed together.
+fn response(session_id: i32, answers: Vec<(Wanted, PartitionData)>) -> FetchResponse<'static> {
+    let mut responses: Vec<FetchableTopicResponse<'static>> = Vec::new();
+    let mut last: Option<Topic> = None;
+    for (Wanted { topic, .. }, data) in answers {
+        match responses.last_mut().filter(|_| last.as_ref() == Some(&topic)) {
+            Some(response) => response.partitions.push(data),
+            None => responses.push(FetchableTopicResponse {
+                topic: topic.name.to_string().into(),
+                topic_id: topic.id,
+                partitions: vec![data],
+            }),
+        }
+        last = Some(topic);
+    }
+    FetchResponse { session_id, responses, ..Default::default() }
 }

@@ -11,6 +11,7 @@ use ottla_kafka_codec::messages::metadata::{
 };
 use ottla_kafka_codec::{CodecError, ErrorCode, Str};
 use ottla_metadata::TopicImage;
+use ottla_model::limits::KAFKA_AUTO_CREATED_TOPICS_MAX;
 use ottla_model::{PartitionId, TopicId, TopicName};
 
 use super::topics::{self, NO_ID};
@@ -41,11 +42,13 @@ pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
         Some(asked) => {
             let mut topics = Vec::with_capacity(asked.len());
             let mut is_first = topics::first_time();
+            let mut may_create = KAFKA_AUTO_CREATED_TOPICS_MAX;
             for topic in asked {
                 if !is_first((topic.topic_id, topic.name.as_deref().map(str::to_owned))) {
                     continue;
                 }
-                topics.push(find(call, topic, request.allow_auto_topic_creation).await);
+                let may = request.allow_auto_topic_creation;
+                topics.push(find(call, topic, may.then_some(&mut may_create)).await);
             }
             topics
         }
@@ -110,7 +113,7 @@ fn every_topic(call: &Call) -> Vec<MetadataResponseTopic<'static>> {
 async fn find<'a>(
     call: &Call,
     asked: MetadataRequestTopic<'a>,
-    may_create: bool,
+    may_create: Option<&mut usize>,
 ) -> MetadataResponseTopic<'a> {
     let by_id = asked.topic_id != NO_ID;
     let found = match &asked.name {
@@ -135,7 +138,7 @@ fn with_id(call: &Call, id: TopicId) -> Result<MetadataResponseTopic<'static>, E
 async fn with_name(
     call: &Call,
     name: &str,
-    may_create: bool,
+    may_create: Option<&mut usize>,
 ) -> Result<MetadataResponseTopic<'static>, ErrorCode> {
     let TopicRef::Name(name) = topics::named(name)? else {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
@@ -147,9 +150,10 @@ async fn with_name(
     if let Some(topic) = known(&name) {
         return Ok(topic);
     }
-    if !may_create || !call.door.settings.auto_create_topics {
+    let Some(left) = may_create.filter(|_| call.door.settings.auto_create_topics) else {
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-    }
+    };
+    *left = left.checked_sub(1).ok_or(ErrorCode::LEADER_NOT_AVAILABLE)?;
     let wanted = CreateTopic {
         name: name.clone(),
         partitions: None,

@@ -29,6 +29,13 @@ const ZSTD_FROM: i16 = 7;
 /// has anything to wait for, and some clients say 0.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 
+/// About how many bytes a batch takes while it is not acknowledged, beside its own: its place here, its
+/// acknowledgement, and its part of the answer.
+const WEIGHT_OF_ONE: usize = 256;
+/// A batch that is less than this part of its request is copied: it stays in memory for as long as the
+/// log keeps its newest batches there, and would keep the whole request with it.
+const SHARED_PART: usize = 16;
+
 /// What a partition answers about its producers.
 const OUT_OF_SEQUENCE: [ErrorCode; 2] =
     [ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode::INVALID_PRODUCER_EPOCH];
@@ -123,6 +130,10 @@ async fn append(
     let partition = topics::partition(data.index)?;
     let batch = data.records.unwrap_or_default().into_bytes();
     check(&batch, call.version())?;
+    let batch = match batch.len() < call.size() / SHARED_PART {
+        true => Bytes::copy_from_slice(&batch),
+        false => batch,
+    };
     let admission = call.door.broker.admit(batch.len() as u64).await;
     let admission = admission.map_err(|error| Refusal::from(&error))?;
     let durability = None;
@@ -162,6 +173,12 @@ fn check(batch: &Bytes, version: i16) -> Result<(), Refusal> {
 }
 
 impl Begun {
+    /// About how many bytes it holds beside the request.
+    pub(crate) fn weight(&self) -> usize {
+        let each = self.topics.iter().map(|topic| 1 + topic.partitions.len());
+        each.sum::<usize>() * WEIGHT_OF_ONE
+    }
+
     /// The answer, once every batch is acknowledged, refused, or has taken too long. None where the
     /// client waits for none.
     pub(crate) async fn answered(mut self) -> Option<Answer> {

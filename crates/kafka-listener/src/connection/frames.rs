@@ -1,7 +1,10 @@
 //! Requests off the socket.
 //!
-//! Invariant: memory follows what has arrived, at most eight times of it; a size that is announced is
-//! only ever compared.
+//! Invariants:
+//! - memory follows what has arrived, at most eight times of it; a size that is announced is only ever
+//!   compared;
+//! - what it will take is held in the budget of all connections before it is allocated, with what was
+//!   taken before and is not acknowledged.
 
 use std::io;
 use std::pin::Pin;
@@ -13,9 +16,10 @@ use ottla_kafka_codec::frame::{LENGTH_BYTES, PREFIX_BYTES};
 use ottla_model::limits::KAFKA_PLAIN_FRAME_BYTES_MAX;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-use crate::settings::KafkaSettings;
+use crate::door::Door;
+use crate::shared::Share;
 
 /// What is asked of the socket at first: most requests but those with records fit.
 const FIRST_BYTES: usize = 4 * 1024;
@@ -35,6 +39,11 @@ pub(super) enum FrameError {
     Idle,
     /// It began and did not come.
     Slow {
+        /// Its size.
+        size: usize,
+    },
+    /// There was no room for it in the budget of all connections.
+    Crowded {
         /// Its size.
         size: usize,
     },
@@ -65,11 +74,24 @@ pub(super) struct Frames {
     idle_max: Duration,
     phase: Phase,
     /// When this phase has lasted too long; made when it first has to be waited for.
-    over: Option<Pin<Box<Sleep>>>,
+    over: Option<Over>,
+    share: Share,
+    /// Bytes of requests that were taken and are not answered.
+    lent: usize,
+    /// Whether it waits for the budget, not for the client.
+    crowded: bool,
+}
+
+/// When a phase is over: a while after nothing came, and at the end of its time at the latest.
+#[derive(Debug)]
+struct Over {
+    end: Instant,
+    sleep: Pin<Box<Sleep>>,
 }
 
 impl Frames {
-    pub(super) fn new(socket: OwnedReadHalf, settings: &KafkaSettings) -> Self {
+    pub(super) fn new(socket: OwnedReadHalf, door: &Door) -> Self {
+        let settings = &door.settings;
         Self {
             socket,
             buffer: BytesMut::new(),
@@ -78,6 +100,9 @@ impl Frames {
             idle_max: settings.idle_max,
             phase: Phase::Idle,
             over: None,
+            share: Share::of(&door.shared.requests),
+            lent: 0,
+            crowded: false,
         }
     }
 
@@ -95,19 +120,25 @@ impl Frames {
                 None if self.buffer.is_empty() => Phase::Idle,
                 None => Phase::Begun,
             });
-            let patience = self.patience();
             let wanted = size.map_or(LENGTH_BYTES, |size| LENGTH_BYTES + size) - self.buffer.len();
             // Stays when this is dropped and called again, so that nobody can put it off.
-            let over = self.over.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+            let mut over = self.over.take().unwrap_or_else(|| self.patience());
             let filled = tokio::select! {
                 biased;
-                filled = fill(&mut self.socket, &mut self.buffer, wanted) => Some(filled),
-                () = over => None,
+                filled = self.fill(wanted) => Some(filled),
+                () = &mut over.sleep => None,
             };
+            self.over = Some(over);
             match (filled, self.phase) {
-                (Some(filled), _) => filled?,
+                (Some(filled), _) => {
+                    filled?;
+                    self.more_came();
+                }
                 (None, Phase::Idle) => return Err(FrameError::Idle),
                 (None, Phase::Begun) => return Err(FrameError::Slow { size: 0 }),
+                (None, Phase::Sized(size)) if self.crowded => {
+                    return Err(FrameError::Crowded { size });
+                }
                 (None, Phase::Sized(size)) => return Err(FrameError::Slow { size }),
             }
         }
@@ -117,7 +148,7 @@ impl Frames {
     pub(super) async fn closed(&mut self) {
         while self.buffer.len() < AHEAD_BYTES_MAX {
             let wanted = AHEAD_BYTES_MAX - self.buffer.len();
-            if fill(&mut self.socket, &mut self.buffer, wanted).await.is_err() {
+            if self.fill(wanted).await.is_err() {
                 return;
             }
         }
@@ -150,7 +181,44 @@ impl Frames {
         }
         // A new one begins.
         (self.phase, self.over) = (Phase::Idle, None);
+        self.lent += size;
         frame
+    }
+
+    /// A request that was taken holds so many bytes more than itself.
+    pub(super) fn weighs_more(&mut self, bytes: usize) {
+        self.lent += bytes;
+    }
+
+    /// So many bytes of what was taken are held no more.
+    pub(super) fn returned(&mut self, bytes: usize) {
+        self.lent -= bytes;
+        // Less than before always fits; where more was lent since, it is asked for with what comes next.
+        self.share.try_hold(self.lent + self.buffer.len());
+    }
+
+    /// Reads once, at most about `wanted` bytes, as soon as there may be as much of them in memory.
+    async fn fill(&mut self, wanted: usize) -> Result<(), FrameError> {
+        let room = wanted.clamp(FIRST_BYTES, FIRST_BYTES + GROWTH * self.buffer.len());
+        if self.buffer.is_empty() {
+            // Nothing is allocated for a client that says nothing.
+            self.socket.readable().await.map_err(FrameError::Io)?;
+        }
+        self.crowded = true;
+        self.share.hold(self.lent + self.buffer.len() + room).await;
+        self.crowded = false;
+        self.buffer.reserve(room);
+        match self.socket.read_buf(&mut self.buffer).await.map_err(FrameError::Io)? {
+            0 => Err(FrameError::End),
+            _ => Ok(()),
+        }
+    }
+
+    /// Who sends may go on sending, to the end of the phase.
+    fn more_came(&mut self) {
+        if let (Phase::Sized(_), Some(over)) = (self.phase, &mut self.over) {
+            over.sleep.as_mut().reset(over.end.min(Instant::now() + self.arrival_max));
+        }
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -159,32 +227,17 @@ impl Frames {
         }
     }
 
-    /// How long the phase may last.
-    fn patience(&self) -> Duration {
-        match self.phase {
-            Phase::Idle => self.idle_max,
-            Phase::Begun => self.arrival_max,
+    /// How long the phase may last, and until when something must come.
+    fn patience(&self) -> Over {
+        let (quiet, whole) = match self.phase {
+            Phase::Idle => (self.idle_max, self.idle_max),
+            Phase::Begun => (self.arrival_max, self.arrival_max),
             Phase::Sized(size) => {
-                self.arrival_max + Duration::from_secs((size / BYTES_A_SECOND_MIN) as u64)
+                let more = Duration::from_secs((size / BYTES_A_SECOND_MIN) as u64);
+                (self.arrival_max, self.arrival_max + more)
             }
-        }
-    }
-}
-
-/// Reads once, at most about `wanted` bytes.
-async fn fill(
-    socket: &mut OwnedReadHalf,
-    buffer: &mut BytesMut,
-    wanted: usize,
-) -> Result<(), FrameError> {
-    let room = wanted.clamp(FIRST_BYTES, FIRST_BYTES + GROWTH * buffer.len());
-    if buffer.is_empty() {
-        // Nothing is allocated for a client that says nothing.
-        socket.readable().await.map_err(FrameError::Io)?;
-    }
-    buffer.reserve(room);
-    match socket.read_buf(buffer).await.map_err(FrameError::Io)? {
-        0 => Err(FrameError::End),
-        _ => Ok(()),
+        };
+        let now = Instant::now();
+        Over { end: now + whole, sleep: Box::pin(tokio::time::sleep_until(now + quiet)) }
     }
 }

@@ -1,6 +1,7 @@
 //! Answers onto the socket: their pieces, without a copy.
 
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use ottla_model::limits::KAFKA_WRITE_STALL_MAX;
@@ -9,6 +10,14 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 /// Most pieces that the system takes at a time.
 const PIECES_AT_ONCE: usize = 64;
+
+/// How many bytes a client must take in each second of a long answer.
+const BYTES_A_SECOND_MIN: usize = 64 * 1024;
+
+/// How long an answer of so many bytes may take.
+pub(super) fn patience(size: usize) -> Duration {
+    KAFKA_WRITE_STALL_MAX + Duration::from_secs((size / BYTES_A_SECOND_MIN) as u64)
+}
 
 /// Writes all pieces. A client that takes nothing of them for too long is given up.
 pub(super) async fn all(socket: &mut OwnedWriteHalf, mut pieces: Vec<Bytes>) -> io::Result<()> {

@@ -2,6 +2,8 @@
 
 mod fetch;
 mod frames;
+mod log;
+mod memory;
 mod offsets;
 mod produce;
 mod support;

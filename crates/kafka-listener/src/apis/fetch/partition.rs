@@ -15,6 +15,11 @@ const UNREADABLE: [ErrorCode; 3] = [
     ErrorCode::TOPIC_AUTHORIZATION_FAILED,
 ];
 
+/// Whether this was found without a look at the partition.
+pub(super) fn is_unreadable(code: ErrorCode) -> bool {
+    UNREADABLE.contains(&code)
+}
+
 /// What is wanted of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -51,6 +56,10 @@ impl Asked {
             current_epoch: asked.current_leader_epoch,
             last_epoch: asked.last_fetched_epoch,
         }
+    }
+
+    pub(super) fn bytes_max(&self) -> usize {
+        self.bytes_max
     }
 
     /// Reads at once. `left` bytes are wanted at most; `first` is whether one batch may be more.
@@ -156,7 +165,7 @@ impl Found {
         match self {
             Self::Error(code) => {
                 // Kafka finds these before it reads, and answers them a little otherwise.
-                let aborted_transactions = UNREADABLE.contains(&code).then(Vec::new);
+                let aborted_transactions = is_unreadable(code).then(Vec::new);
                 PartitionData { error_code: code.0, aborted_transactions, ..nothing }
             }
             Self::Diverging { epoch, end } => {
