@@ -67,8 +67,8 @@ impl Doors {
             grpc: ListenAddress::Off,
             http: ListenAddress::Off,
             log: LogConfig {
-                unfilled_bytes_max: ByteCount(8 * MIB),
-                tail_cache_bytes: ByteCount(MIB),
+                unfilled_bytes_max: Some(ByteCount(8 * MIB)),
+                tail_cache_bytes: Some(ByteCount(MIB)),
                 journal_bytes_start: ByteCount(MIB),
                 journal_bytes_max: ByteCount(16 * MIB),
                 room_reserve_bytes: ByteCount(0),

@@ -25,6 +25,15 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// How much memory the process may take, in bytes, when it was started as a broker whose configuration can be read.
+pub fn memory_max() -> Option<u64> {
+    use clap::Parser as _;
+    match Arguments::try_parse().ok()?.command {
+        Command::Serve(serve) => commands::serve::memory_max(&serve).map(|max| max.0),
+        _ => None,
+    }
+}
+
 fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let context = arguments.context;
     match arguments.command {

@@ -26,6 +26,7 @@ use crate::metrics::DoorMetrics;
 use crate::preface::speaks_http2;
 use crate::services;
 use crate::settings::GrpcSettings;
+use crate::windows::{Window, Windows};
 
 /// What serves connections once they are accepted. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ pub struct Connections {
     pub(crate) door: Door,
     pub(crate) guard: Guard,
     pub(crate) tasks: Tasks,
+    windows: Windows,
 }
 
 /// Spawns a connection's streams on the connection's own core.
@@ -64,7 +66,8 @@ impl Connections {
         let (health, routes) = services::routes(&door);
         tasks.spawn("grpc-health", health);
         let guard = Guard::new(routes, metrics, tasks.panics().clone(), &door.settings);
-        Ok(Self { door, guard, tasks })
+        let windows = Windows::new(door.settings.receive_bytes_max);
+        Ok(Self { door, guard, tasks, windows })
     }
 
     /// Answers one call without a connection, for a caller in the same process.
@@ -93,7 +96,8 @@ impl Connections {
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { door, guard, tasks } = self;
+        let Self { door, guard, tasks, windows } = self;
+        let window = windows.take();
         let activity = Activity::default();
         let io = Metered::new(io, door.clock, guard.metrics().clone());
         let guard = guard.of_connection(activity.clone());
@@ -101,7 +105,7 @@ impl Connections {
             guard.clone().call(request.map(Body::new))
         });
         let settings = &door.settings;
-        let http2 = http2(OnThisCore(tasks), settings.streams_max);
+        let http2 = http2(OnThisCore(tasks), settings.streams_max, &window);
         let mut connection = pin!(http2.serve_connection(TokioIo::new(io), service));
         tokio::select! {
             ended = &mut connection => return said(ended),
@@ -127,13 +131,13 @@ fn said(ended: hyper::Result<()>) {
 }
 
 /// Every limit is set: what is left out here has no limit or another default somewhere below.
-fn http2(executor: OnThisCore, streams_max: u32) -> Builder<OnThisCore> {
+fn http2(executor: OnThisCore, streams_max: u32, window: &Window) -> Builder<OnThisCore> {
     let mut http2 = Builder::new(executor);
     http2
         .timer(TokioTimer::new())
-        .initial_stream_window_size(transport::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(transport::CONNECTION_WINDOW_BYTES)
-        .max_frame_size(transport::FRAME_BYTES_MAX)
+        .initial_stream_window_size(window.of_stream())
+        .initial_connection_window_size(window.of_connection())
+        .max_frame_size(window.frame())
         .max_send_buf_size(transport::SEND_BUFFER_BYTES_MAX)
         .max_concurrent_streams(streams_max)
         .max_header_list_size(transport::HEADER_LIST_BYTES_MAX)

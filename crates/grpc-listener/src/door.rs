@@ -9,6 +9,7 @@ use ottla_model::TopicId;
 use ottla_runtime::{Clock, Shutdown, entropy};
 use ottla_wire::Budget;
 
+use crate::answers::Answers;
 use crate::metrics::DoorMetrics;
 use crate::seats::Seats;
 use crate::settings::GrpcSettings;
@@ -26,6 +27,8 @@ pub(crate) struct Door {
     pub(crate) seats: Seats,
     /// Of all requests that nobody has acted upon yet.
     pub(crate) budget: Budget,
+    /// Of all that was read and not sent yet.
+    pub(crate) answers: Answers,
     turn: Arc<AtomicU32>,
 }
 
@@ -40,6 +43,7 @@ impl Door {
             broker,
             seats: Seats::new(metrics.fetches.clone(), settings.fetches_all_max),
             budget: metrics.budget.clone(),
+            answers: metrics.answers.clone(),
             settings: Arc::new(settings),
             drain,
             clock: Clock::start(),

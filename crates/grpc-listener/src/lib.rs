@@ -6,8 +6,8 @@
 //! Read in this order: [`settings`] and [`listener`] (start, address, drain), [`connection`] (one socket),
 //! `activity` and `meter` (when it is let go, and when it is cut), `guard` (what surrounds every call:
 //! deadline, panics, counting), `streamed` (the two calls whose bytes
-//! tonic does not touch), `errors` and `translate` (words), `seats`
-//! (how much is read at a time), then the services: `producer`, `consumer`,
+//! tonic does not touch), `errors` and `translate` (words), `seats`,
+//! `answers` and `windows` (how much is read, held and on its way at a time), then the services: `producer`, `consumer`,
 //! `topics`, `cluster`, `health`.
 //!
 //! # Non-obvious
@@ -16,6 +16,7 @@
 //! - Everything of a connection runs on the core it was dealt to.
 
 mod activity;
+mod answers;
 pub mod connection;
 mod door;
 mod errors;
@@ -29,6 +30,7 @@ mod services;
 pub mod settings;
 mod streamed;
 mod translate;
+mod windows;
 
 pub use connection::Connections;
 pub use listener::GrpcListener;

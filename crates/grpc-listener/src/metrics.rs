@@ -1,14 +1,18 @@
 //! What the door counts.
 
+use ottla_model::ByteCount;
 use ottla_runtime::Metrics;
 use ottla_runtime::metrics::{Counter, EncodeLabelSet, Family, Gauge};
 use ottla_wire::Budget;
 use tonic::Code;
 
+use crate::answers::Answers;
 use crate::settings::GrpcSettings;
 
 const REQUEST_BYTES: &str =
     "Bytes of gRPC requests that are not whole yet, or wait for room, or are being answered";
+
+const ANSWER_BYTES: &str = "Bytes read for gRPC fetch streams that were not sent yet";
 
 /// The door's metrics. Clones share them.
 #[derive(Clone, Debug)]
@@ -20,6 +24,8 @@ pub(crate) struct DoorMetrics {
     pub(crate) fetches: Gauge,
     /// What `grpc_request_bytes` shows.
     pub(crate) budget: Budget,
+    /// What `grpc_answer_bytes` shows.
+    pub(crate) answers: Answers,
     calls: Family<CallLabels, Counter>,
 }
 
@@ -49,8 +55,25 @@ impl DoorMetrics {
             "Most bytes of such requests; beyond, they are refused",
             bytes_max,
         );
+        let answers = Answers::new(settings.answer_bytes_max);
+        let (held, shown) = (answers.clone(), metrics.gauge("grpc_answer_bytes", ANSWER_BYTES));
+        metrics.on_scrape(move || {
+            shown.set(i64::try_from(held.held()).unwrap_or(i64::MAX));
+        });
+        let bytes = |bytes: ByteCount| usize::try_from(bytes.0).unwrap_or(usize::MAX);
+        max(
+            "grpc_answer_bytes_max",
+            "Most bytes of such answers; beyond, every stream reads one batch at a time",
+            bytes(settings.answer_bytes_max),
+        );
+        max(
+            "grpc_receive_bytes_max",
+            "Most bytes that all connections together may send before they are read",
+            bytes(settings.receive_bytes_max),
+        );
         Self {
             budget,
+            answers,
             connections: metrics.gauge("grpc_connections", "gRPC connections that are open"),
             refused_connections: metrics.counter(
                 "grpc_connections_refused",

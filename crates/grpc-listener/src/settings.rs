@@ -31,6 +31,12 @@ pub struct GrpcSettings {
     pub unary_call_max: Duration,
     /// Most bytes of requests, of all connections together, that have not been acted upon.
     pub request_bytes_max: ByteCount,
+    /// Most bytes that all connections together may send before they are read: HTTP/2 windows. Every
+    /// connection has 64 KiB of it, so it has to be enough for `connections_max`.
+    pub receive_bytes_max: ByteCount,
+    /// Most bytes read for fetch streams that were not sent yet, of all streams together. Beyond, each reads
+    /// one batch at a time.
+    pub answer_bytes_max: ByteCount,
     /// Most requests of a produce stream without an answer.
     pub produce_requests_max: u32,
     /// Most bytes of a produce stream without an answer.
@@ -60,6 +66,8 @@ impl Default for GrpcSettings {
             calls_max: 100_000,
             unary_call_max: Duration::from_secs(5 * 60),
             request_bytes_max: ByteCount(256 * MIB),
+            receive_bytes_max: ByteCount(1280 * MIB),
+            answer_bytes_max: ByteCount(256 * MIB),
             produce_requests_max: 1024,
             produce_bytes_max: ByteCount(PRODUCE_WINDOW_BYTES),
             acknowledge_timeout: Duration::from_secs(30),

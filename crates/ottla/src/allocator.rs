@@ -15,6 +15,16 @@ const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 /// Long enough that it costs nothing under load, short enough that a burst is given back.
 const PURGE_DELAY_MS: &str = "10000";
 
+/// Where the memory has a ceiling that is close, what is unused is wanted elsewhere.
+const PURGE_DELAY_MS_CLOSE: &str = "100";
+
+/// What mimalloc reads to know whether it may use huge pages: where a part of one is used, all of it is resident, which
+/// was a hundred mebibytes of two hundred and forty.
+const HUGE_PAGES: &str = "MIMALLOC_ALLOW_THP";
+
+/// A ceiling below this is close: what is kept unused is beyond all budgets, and would not fit beneath it.
+const CLOSE_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// The commands that move much for long. The others have ended before it matters.
 const LONG_COMMANDS: &[&str] = &["serve", "bench"];
 
@@ -40,7 +50,15 @@ fn begin_again() {
     let mut again = Command::new(own);
     let mut arguments = env::args_os();
     again.arg0(arguments.next().unwrap_or_default());
-    let _failed = again.args(arguments).env(PURGE_DELAY, PURGE_DELAY_MS).exec();
+    let close = ottla_cli::memory_max().is_some_and(|max| max < CLOSE_BYTES);
+    again.args(arguments).env(PURGE_DELAY, PURGE_DELAY_MS);
+    if close {
+        again.env(PURGE_DELAY, PURGE_DELAY_MS_CLOSE);
+        if env::var_os(HUGE_PAGES).is_none() {
+            again.env(HUGE_PAGES, "0");
+        }
+    }
+    let _failed = again.exec();
 }
 
 #[cfg(not(unix))]

@@ -8,16 +8,12 @@ use std::sync::Arc;
 use ottla_log::storage::Storage;
 use ottla_log::storage::files::{DirectAccess, FilesStorage};
 use ottla_log::{LogDirectory, LogSettings, OpenContext, RecoveryReport};
-use ottla_model::{BrokerId, KIB, MIB};
+use ottla_model::BrokerId;
 use ottla_runtime::{Clock, entropy};
 
 use crate::config::{LogConfig, ServerConfig};
 use crate::error::StartError;
-
-/// Unfilled bytes take at most this part of the machine's memory.
-const MEMORY_PART: u64 = 8;
-/// And always at least this much, however small the machine.
-const UNFILLED_BYTES_MIN: u64 = 16 * MIB;
+use crate::memory::Memory;
 
 /// The disks beneath a directory. The journal's is the data's unless it is to lie elsewhere.
 #[derive(Clone, Debug)]
@@ -48,11 +44,12 @@ impl Disks {
 /// Opens the log on these disks. Blocks, and recovers what a crash left.
 pub(crate) fn open(
     config: &ServerConfig,
+    memory: &Memory,
     disks: Disks,
     clock: &Clock,
 ) -> Result<(LogDirectory, LogSettings), StartError> {
     let Disks { data, journal } = disks;
-    let settings = log_settings(&config.log);
+    let settings = log_settings(&config.log, memory);
     let context = OpenContext {
         cluster: None,
         broker: BrokerId(config.broker_id),
@@ -104,19 +101,17 @@ fn say(path: &Path, log: &LogDirectory, report: &RecoveryReport) {
     }
 }
 
-/// The machine's memory bounds the unfilled budget, and the budget the journal.
-pub(crate) fn log_settings(config: &LogConfig) -> LogSettings {
-    let memory = memory_bytes().map_or(u64::MAX, |bytes| bytes / MEMORY_PART);
-    let unfilled_bytes_max = config.unfilled_bytes_max.0.min(memory.max(UNFILLED_BYTES_MIN));
+/// The log's part of the memory, and a journal that is large enough for what may be unfilled.
+pub(crate) fn log_settings(config: &LogConfig, memory: &Memory) -> LogSettings {
     let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     LogSettings {
-        unfilled_bytes_max,
-        tail_cache_bytes: config.tail_cache_bytes.0,
+        unfilled_bytes_max: memory.unfilled,
+        tail_cache_bytes: memory.tail_cache,
         round_bytes_max: config.round_bytes_max.0,
         straight_bytes_min: config.straight_bytes_min.0,
         straight_backlog_bytes_min: config.straight_backlog_bytes_min.0,
         journal_bytes_start: config.journal_bytes_start.0,
-        journal_bytes_max: config.journal_bytes_max.0.max(2 * unfilled_bytes_max),
+        journal_bytes_max: config.journal_bytes_max.0.max(2 * memory.unfilled),
         room_reserve_bytes: config.room_reserve_bytes.0,
         handles_max: config.handles_max,
         relaxed_flush_ms_max: millis(config.relaxed_flush_max),
@@ -129,12 +124,4 @@ pub(crate) fn log_settings(config: &LogConfig) -> LogSettings {
 pub(crate) fn boot_id() -> String {
     let read = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     read.map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
-}
-
-/// How much memory the machine has, where it says so.
-fn memory_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib * KIB)
 }

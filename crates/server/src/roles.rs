@@ -19,6 +19,7 @@ use ottla_runtime::{Clock, Cores, Metrics, Shutdown, Tasks, entropy};
 
 use crate::config::{ListenAddress, ServerConfig};
 use crate::error::StartError;
+use crate::memory::Memory;
 
 /// Threads for writes that go past the journal: each has one in flight, and four were measured to be worth it.
 pub(crate) const STRAIGHT_THREADS: usize = 4;
@@ -26,6 +27,7 @@ pub(crate) const STRAIGHT_THREADS: usize = 4;
 /// What every role is started with.
 pub(crate) struct Ground {
     pub(crate) config: ServerConfig,
+    pub(crate) memory: Memory,
     pub(crate) log: LogDirectory,
     pub(crate) settings: LogSettings,
     pub(crate) clock: Clock,
@@ -188,18 +190,26 @@ pub(crate) fn start_grpc(
     socket: Option<TcpListener>,
 ) -> Result<Option<GrpcListener>, StartError> {
     let Some(socket) = socket else { return Ok(None) };
-    let limits = &ground.config.grpc_limits;
-    let settings = GrpcSettings {
-        connections_max: usize::try_from(limits.connections_max).unwrap_or(usize::MAX),
-        streams_max: limits.streams_max,
-        calls_max: limits.calls_max,
-        idle_max: limits.idle_max,
-        ..GrpcSettings::default()
-    };
+    let settings = grpc_settings(ground);
     let tasks = ground.cores.tasks(Shutdown::new());
     GrpcListener::start(socket, broker.clone(), tasks, &ground.metrics, settings)
         .map(Some)
         .map_err(StartError::system("serve gRPC"))
+}
+
+pub(crate) fn grpc_settings(ground: &Ground) -> GrpcSettings {
+    let (limits, memory) = (&ground.config.grpc_limits, &ground.memory);
+    let connections_max = usize::try_from(limits.connections_max).unwrap_or(usize::MAX);
+    GrpcSettings {
+        connections_max: connections_max.min(memory.grpc_connections()),
+        streams_max: limits.streams_max,
+        calls_max: limits.calls_max,
+        idle_max: limits.idle_max,
+        request_bytes_max: ByteCount(memory.grpc_requests),
+        receive_bytes_max: ByteCount(memory.grpc_receive),
+        answer_bytes_max: ByteCount(memory.grpc_answers),
+        ..GrpcSettings::default()
+    }
 }
 
 pub(crate) fn start_kafka(
@@ -209,10 +219,12 @@ pub(crate) fn start_kafka(
 ) -> Result<Vec<KafkaListener>, StartError> {
     let shared = KafkaShared::register(&ground.metrics);
     let start = |(socket, advertised)| {
+        let default = KafkaSettings::default();
         let settings = KafkaSettings {
             advertised,
             auto_create_topics: ground.config.topics.auto_create,
-            ..KafkaSettings::default()
+            request_bytes_max: default.request_bytes_max.min(ground.memory.kafka_request()),
+            ..default
         };
         let tasks = ground.cores.tasks(Shutdown::new());
         KafkaListener::start(socket, broker.clone(), tasks, shared.clone(), settings)

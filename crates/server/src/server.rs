@@ -16,6 +16,7 @@ use crate::budgets;
 use crate::config::ServerConfig;
 use crate::directory::{self, Disks};
 use crate::error::StartError;
+use crate::memory::Memory;
 use crate::process;
 use crate::roles::{self, Ground, Sockets};
 
@@ -66,11 +67,12 @@ impl Server {
         disks: Option<Disks>,
     ) -> Result<RunningServer, StartError> {
         config.check().map_err(StartError::Config)?;
+        let memory = Memory::divide(&config).map_err(StartError::Config)?;
         let sockets = Sockets::bind(&config)?;
         let clock = Clock::start();
         let opening = move || {
             let disks = disks.map_or_else(|| Disks::configured(&config), Ok);
-            (disks.and_then(|disks| directory::open(&config, disks, &clock)), config)
+            (disks.and_then(|disks| directory::open(&config, &memory, disks, &clock)), config)
         };
         let (opened, config) =
             off_thread("ottla-open", opening).await.ok_or_else(|| StartError::Directory {
@@ -83,7 +85,8 @@ impl Server {
         let tasks = cores.tasks(Shutdown::new());
         let metrics = Metrics::new();
         let slowest = Arc::new(Slowest::new(clock));
-        let ground = Ground { config, log, settings, clock, metrics, slowest, cores, tasks };
+        let ground =
+            Ground { config, memory, log, settings, clock, metrics, slowest, cores, tasks };
         run(ground, sockets).await
     }
 }
@@ -91,12 +94,13 @@ impl Server {
 async fn run(ground: Ground, sockets: Sockets) -> Result<RunningServer, StartError> {
     let storage = roles::start_storage(&ground)?;
     let controller = roles::start_controller(&ground, &storage)?;
-    budgets::register(&ground.metrics, &ground.settings, &controller);
+    budgets::register(&ground, &controller);
     let broker = roles::start_broker(&ground, &storage, &controller, &sockets).await?;
     let grpc = roles::start_grpc(&ground, &broker, sockets.grpc)?;
     let kafka = roles::start_kafka(&ground, &broker, sockets.kafka)?;
     let http = roles::start_http(&ground, &broker, sockets.http)?;
-    let Ground { config, log, clock, metrics, cores, tasks, settings: _, slowest: _ } = ground;
+    let Ground { config, log, clock, metrics, cores, tasks, settings: _, slowest: _, memory: _ } =
+        ground;
     count_panics(&metrics, &tasks);
     process::show(&metrics);
     let drain_timeout = config.drain_timeout;

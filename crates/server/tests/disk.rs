@@ -73,7 +73,7 @@ async fn eventually<T, F: Future<Output = Option<T>>>(attempt: impl Fn() -> F) -
 #[tokio::test]
 async fn producers_wait_for_room_instead_of_filling_the_memory() {
     let disk = FaultyStorage::new(Rng::from_number(4));
-    let small = |config: &mut ServerConfig| config.log.unfilled_bytes_max = ByteCount(MIB);
+    let small = |config: &mut ServerConfig| config.log.unfilled_bytes_max = Some(ByteCount(MIB));
     let server = start_on(&disk, small).await;
     let broker = server.broker();
     create(broker, "flights", 4, &[]).await;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use ottla_model::ByteCount;
 use ottla_server::{RunningServer, Server, ServerConfig};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -38,6 +39,10 @@ pub struct Serve {
     /// Where health and metrics are served: an address or `off` [default: 127.0.0.1:9096]
     #[arg(long, value_name = "ADDRESS")]
     http: Option<String>,
+    /// How much memory the process may take, such as 1GiB, at least 256MiB [default: half of what the machine or its
+    /// container has]
+    #[arg(long, value_name = "BYTES")]
+    memory_max: Option<String>,
     /// Listen beyond loopback although nobody has to say who they are: anybody who reaches the address can read,
     /// write and delete everything
     #[arg(long)]
@@ -105,11 +110,17 @@ async fn another(interrupt: &mut Signal, terminate: &mut Signal) {
 /// How long after a signal another one is taken for the same.
 const SAME_SIGNAL: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How much memory the broker may take, where one is wanted.
+pub(crate) fn memory_max(serve: &Serve) -> Option<ByteCount> {
+    Some(configured(serve).ok()?.memory_ceiling())
+}
+
 fn configured(serve: &Serve) -> Result<ServerConfig, Failure> {
     let mut overrides: Vec<(&str, String)> = Vec::new();
     let flags = [
         ("data_dir", &serve.data_dir),
         ("journal_dir", &serve.journal_dir),
+        ("memory_max", &serve.memory_max),
         ("grpc", &serve.grpc),
         ("kafka", &serve.kafka),
         ("http", &serve.http),

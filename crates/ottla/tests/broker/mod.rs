@@ -17,15 +17,28 @@ pub(crate) struct Broker {
     child: Option<Child>,
     port: u16,
     data: tempfile::TempDir,
+    /// Arguments of `serve` beside the usual ones.
+    more: Vec<String>,
 }
 
 impl Broker {
     /// Starts one in an empty directory and waits until it answers.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments of `serve`.
+    pub(crate) fn start_with(more: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut broker = Self { child: None, port: free_port(), data };
+        let more = more.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut broker = Self { child: None, port: free_port(), data, more };
         broker.start_again();
         broker
+    }
+
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     /// Where its gRPC clients connect.
@@ -53,6 +66,7 @@ impl Broker {
     fn came_up(&mut self) -> bool {
         let mut child = ottla(&["serve", "--grpc", &self.address(), "--http", "off", "--data-dir"])
             .arg(self.data.path())
+            .args(&self.more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -7,6 +7,7 @@ use ottla_model::limits::{BLOCK_BYTES, ROUND_BYTES_MAX, TOPIC_PARTITIONS_MAX};
 use ottla_model::{ByteCount, GIB, KIB, MIB};
 
 use super::ServerConfig;
+use crate::memory::MEMORY_MIN;
 
 const SECOND: Duration = Duration::from_secs(1);
 const YEAR: Duration = Duration::from_secs(31_557_600);
@@ -18,13 +19,22 @@ pub(super) fn check(config: &ServerConfig) -> Result<(), String> {
     within("broker_id", config.broker_id, 0, i32::MAX)?;
     span("drain_timeout", config.drain_timeout, Duration::ZERO, YEAR)?;
     for (name, amount, least, most) in [
-        ("log.unfilled_bytes_max", log.unfilled_bytes_max, MIB, TIB),
-        ("log.tail_cache_bytes", log.tail_cache_bytes, 0, TIB),
         ("log.round_bytes_max", log.round_bytes_max, 64 * KIB, 16 * ROUND_BYTES_MAX),
         ("log.journal_bytes_start", log.journal_bytes_start, BLOCK_BYTES, GIB),
         ("log.journal_bytes_max", log.journal_bytes_max, MIB, TIB),
         ("log.room_reserve_bytes", log.room_reserve_bytes, 0, 1024 * TIB),
     ] {
+        within(name, amount, ByteCount(least), ByteCount(most))?;
+    }
+    for (name, amount, least, most) in [
+        ("memory_max", config.memory_max, MEMORY_MIN.0, 1024 * TIB),
+        ("log.unfilled_bytes_max", log.unfilled_bytes_max, MIB, TIB),
+        ("log.tail_cache_bytes", log.tail_cache_bytes, 0, TIB),
+        ("grpc_limits.request_bytes_max", grpc_limits.request_bytes_max, MIB, TIB),
+        ("grpc_limits.receive_bytes_max", grpc_limits.receive_bytes_max, MIB, TIB),
+        ("grpc_limits.answer_bytes_max", grpc_limits.answer_bytes_max, MIB, TIB),
+    ] {
+        let amount = amount.unwrap_or(ByteCount(most));
         within(name, amount, ByteCount(least), ByteCount(most))?;
     }
     within("log.handles_max", log.handles_max, 16, 1_000_000)?;

@@ -19,6 +19,7 @@ pub use self::listen::{KafkaAddress, KafkaAddresses, ListenAddress};
 pub use self::manual::SettingDescription;
 
 use crate::error::StartError;
+use crate::memory::Memory;
 
 use self::setting::{Section, settings};
 
@@ -43,6 +44,9 @@ settings! {
         insecure_listen: bool = "false",
         /// This broker's number in its cluster. Fixed with the first start of a data directory.
         broker_id: i32 = "1",
+        /// How much memory the process may take, at least 256MiB. Everything that holds much of it gets a part, unless a
+        /// setting of its own says how much. `auto`: half of what the machine or its container has.
+        memory_max: Option<ByteCount> = "auto",
         /// How long a shutdown waits for what was begun before it ends it.
         drain_timeout: Duration = "10s",
     } with {
@@ -58,11 +62,12 @@ settings! {
 settings! {
     /// The storage log.
     pub struct LogConfig ["log"] {
-        /// How many acknowledged bytes may wait in memory for their segments before producers have to wait. Never more
-        /// than an eighth of the machine's memory is used.
-        unfilled_bytes_max: ByteCount = "256MiB",
-        /// How many bytes stay in memory for readers at the tail after they were written to their segments.
-        tail_cache_bytes: ByteCount = "64MiB",
+        /// How many acknowledged bytes may wait in memory for their segments before producers have to wait. `auto`: a
+        /// part of `memory_max`, at most 256MiB.
+        unfilled_bytes_max: Option<ByteCount> = "auto",
+        /// How many bytes stay in memory for readers at the tail after they were written to their segments. `auto`: a
+        /// part of `memory_max`, at most 64MiB.
+        tail_cache_bytes: Option<ByteCount> = "auto",
         /// Largest journal round, unless a single batch is larger.
         round_bytes_max: ByteCount = "4MiB",
         /// A partition with this much waiting is written straight into its segment, past the journal, so that large
@@ -104,7 +109,16 @@ settings! {
     pub struct GrpcLimits ["grpc_limits"] {
         /// Calls that one connection may have open at a time.
         streams_max: u32 = "128",
-        /// Connections open at a time; further ones are closed at once.
+        /// Bytes of requests, of all connections together, that have not been acted upon; further ones are refused.
+        /// `auto`: a part of `memory_max`, at most 256MiB.
+        request_bytes_max: Option<ByteCount> = "auto",
+        /// Bytes that all connections together may send before they are read. The more connections, the less each of
+        /// them may; 64KiB are needed for each. `auto`: a part of `memory_max`, at most 1250MiB.
+        receive_bytes_max: Option<ByteCount> = "auto",
+        /// Bytes that were read for fetch streams and not sent yet, of all of them together; beyond, each reads one
+        /// batch at a time. `auto`: a part of `memory_max`, at most 256MiB.
+        answer_bytes_max: Option<ByteCount> = "auto",
+        /// Connections open at a time, fewer where `receive_bytes_max` is small; further ones are closed at once.
         connections_max: u32 = "10000",
         /// Calls open at a time, of all connections together; further ones are refused.
         calls_max: usize = "100000",
@@ -170,6 +184,11 @@ impl ServerConfig {
             .map_err(|why| format!("{}: `{name} = {}`: {why}", given.place, given.value))
     }
 
+    /// How much memory the process may take: `memory_max`, or what `auto` comes to on this machine.
+    pub fn memory_ceiling(&self) -> ByteCount {
+        self.memory_max.unwrap_or_else(crate::memory::half_of_the_machine)
+    }
+
     /// What no single setting can see.
     ///
     /// # Errors
@@ -184,7 +203,8 @@ impl ServerConfig {
                 ));
             }
         }
-        bounds::check(self)
+        bounds::check(self)?;
+        Memory::divide(self).map(drop)
     }
 }
 

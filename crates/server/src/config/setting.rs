@@ -78,6 +78,14 @@ impl SettingValue for Option<PathBuf> {
     }
 }
 
+/// `auto` is left to the program.
+impl SettingValue for Option<ByteCount> {
+    const QUOTED: bool = true;
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "auto" { Ok(None) } else { <ByteCount as SettingValue>::parse(text).map(Some) }
+    }
+}
+
 impl SettingValue for ListenAddress {
     const QUOTED: bool = true;
     fn parse(text: &str) -> Result<Self, String> {

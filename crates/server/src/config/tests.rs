@@ -36,7 +36,7 @@ fn the_page_of_settings_is_the_manual() {
 fn what_is_set_later_wins() {
     let environment = [("OTTLA_LOG_TAIL_CACHE_BYTES", "1MiB"), ("OTTLA_BROKER_ID", "2")];
     let config = load(&environment, &[("broker_id", "3")]).unwrap();
-    assert_eq!((config.log.tail_cache_bytes, config.broker_id), (ByteCount(1 << 20), 3));
+    assert_eq!((config.log.tail_cache_bytes, config.broker_id), (Some(ByteCount(1 << 20)), 3));
 }
 
 #[test]
@@ -113,6 +113,16 @@ fn a_number_that_could_not_work_says_its_bounds() {
     refused(
         load(&[], &[("log.journal_bytes_start", "18446744073709551615")]),
         expect_test::expect!["`log.journal_bytes_start = 16777216.0 TiB`: write 4 KiB to 1 GiB"],
+    );
+    refused(
+        load(&[], &[("memory_max", "64MiB")]),
+        expect_test::expect!["`memory_max = 64 MiB`: write 256 MiB to 1024 TiB"],
+    );
+    refused(
+        load(&[], &[("memory_max", "1GiB"), ("log.tail_cache_bytes", "2GiB")]),
+        expect_test::expect![
+            "`memory_max = 1 GiB` has no room for `log.tail_cache_bytes = 2 GiB` beside 296 MiB that everything else needs at least; set less, or raise memory_max"
+        ],
     );
     refused(
         load(&[], &[("log.handles_max", "0")]),

@@ -7,7 +7,8 @@
 //! - Nothing but `Assigned` and `Ended` is sent without credit, and one message may overdraw it.
 //! - Fetches take turns: one that was served goes to the end of the line, and each has at most one read
 //!   under way. What is held for a slow client is at most a few reads of old data, and of the tail
-//!   what the broker keeps in memory anyway.
+//!   what the broker keeps in memory anyway. All of it counts as [`crate::answers`], and where those are
+//!   scarce, one batch is read at a time.
 
 mod fetches;
 mod reads;
@@ -30,6 +31,7 @@ use v1::fetch_request::Request;
 use self::fetches::{Fetch, FetchTable, Outgoing, Ticket};
 use self::reads::{Done, Reads};
 use super::start::Start;
+use crate::answers::Held;
 use crate::door::Door;
 use crate::errors::{self, Refusal};
 
@@ -55,6 +57,8 @@ struct Session {
     notices: VecDeque<v1::FetchResponse>,
     /// What was read and waits for credit.
     held: VecDeque<(u64, Outgoing)>,
+    /// What the connection is sending: it asks for more when that is on its way.
+    sending: Option<Held>,
     /// What may still be sent; negative after a message that overdrew it. `None` until the first grant.
     credit: Option<i64>,
 }
@@ -69,12 +73,14 @@ impl Session {
             reads: Reads::new(door.clone()),
             notices: VecDeque::new(),
             held: VecDeque::new(),
+            sending: None,
             credit: None,
             door,
         }
     }
 
     async fn next(&mut self) -> Option<Result<Message, Status>> {
+        self.sending = None;
         loop {
             if let Some(notice) = self.notices.pop_front() {
                 return Some(Ok(Message::of(&notice)));
@@ -116,7 +122,8 @@ impl Session {
         if !self.has_credit() {
             return None;
         }
-        let (fetch_id, Outgoing { message, cost, next_offset }) = self.held.pop_front()?;
+        let (fetch_id, Outgoing { message, cost, next_offset, held }) = self.held.pop_front()?;
+        self.sending = Some(held);
         self.fetches.sent(fetch_id, next_offset);
         self.credit = self.credit.map(|credit| credit.saturating_sub_unsigned(cost));
         Some(message)
@@ -195,9 +202,15 @@ impl Session {
         match done {
             Done::Gone => {}
             Done::Opened(ticket, Ok(start)) => self.opened(ticket, &start),
-            Done::Read(ticket, Ok(fetched)) => self.read(ticket, fetched),
+            Done::Read(ticket, Ok(fetched), held) => {
+                // What came is counted message by message from here on.
+                drop(held);
+                self.read(ticket, fetched);
+            }
             Done::Opened(ticket, Err(error)) => self.failed(ticket, error),
-            Done::Read(ticket, Err(error)) => self.failed(ticket, errors::of_fetch(&error).into()),
+            Done::Read(ticket, Err(error), _) => {
+                self.failed(ticket, errors::of_fetch(&error).into())
+            }
         }
     }
 
@@ -218,7 +231,7 @@ impl Session {
 
     /// What was read becomes messages, or, when there was nothing, the fetch stands in line again.
     fn read(&mut self, ticket: Ticket, fetched: Fetched) {
-        match self.fetches.read(ticket, fetched) {
+        match self.fetches.read(ticket, fetched, &self.door.answers) {
             Err(error) => self.end(ticket.fetch_id, Some(errors::of_fetch(&error).into())),
             Ok(messages) => {
                 self.held.extend(messages.into_iter().map(|message| (ticket.fetch_id, message)));

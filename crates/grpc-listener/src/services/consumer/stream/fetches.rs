@@ -11,6 +11,7 @@ use ottla_wire::v1;
 
 use super::super::plain;
 use super::super::start::Start;
+use crate::answers::{Answers, Held};
 use crate::errors::{self, Refusal, refused};
 use crate::seats::Seat;
 use crate::translate;
@@ -87,6 +88,8 @@ pub(super) struct Outgoing {
     pub(super) cost: u64,
     /// Where the reader is once it was sent.
     pub(super) next_offset: Offset,
+    /// Counts as long as it is not.
+    pub(super) held: Held,
 }
 
 impl Fetch {
@@ -132,13 +135,18 @@ impl Fetch {
         self
     }
 
-    fn messages(&mut self, fetch_id: u64, fetched: Fetched) -> Result<Vec<Outgoing>, FetchError> {
+    fn messages(
+        &mut self,
+        fetch_id: u64,
+        fetched: Fetched,
+        answers: &Answers,
+    ) -> Result<Vec<Outgoing>, FetchError> {
         let from = std::mem::replace(&mut self.next, fetched.next_offset);
         self.high_watermark = fetched.high_watermark;
         if self.encoded {
-            Ok(vec![encoded(fetch_id, fetched)])
+            Ok(vec![encoded(fetch_id, fetched, answers)])
         } else {
-            self.plain(fetch_id, from, fetched)
+            self.plain(fetch_id, from, fetched, answers)
         }
     }
 
@@ -147,6 +155,7 @@ impl Fetch {
         fetch_id: u64,
         from: Offset,
         fetched: Fetched,
+        answers: &Answers,
     ) -> Result<Vec<Outgoing>, FetchError> {
         let bytes_max = self.bytes_max as usize;
         let portions = plain::portions(fetched.chunks, from, fetched.next_offset, bytes_max);
@@ -165,13 +174,14 @@ impl Fetch {
                 records: portion.records,
             };
             let message = super::of(v1::fetch_response::Response::Records(records));
-            Outgoing { message: Message::of(&message), cost, next_offset }
+            let held = answers.hold(cost);
+            Outgoing { message: Message::of(&message), cost, next_offset, held }
         };
         Ok(portions.into_iter().map(outgoing).collect())
     }
 }
 
-fn encoded(fetch_id: u64, fetched: Fetched) -> Outgoing {
+fn encoded(fetch_id: u64, fetched: Fetched, answers: &Answers) -> Outgoing {
     let (cost, next_offset) = (fetched.bytes() as u64, fetched.next_offset);
     let header = v1::fetch_response::Batches {
         fetch_id,
@@ -182,7 +192,7 @@ fn encoded(fetch_id: u64, fetched: Fetched) -> Outgoing {
         batches: bytes::Bytes::new(),
     };
     let message = Message::of_batches(header, fetched.chunks);
-    Outgoing { message, cost, next_offset }
+    Outgoing { message, cost, next_offset, held: answers.hold(cost) }
 }
 
 impl FetchTable {
@@ -260,6 +270,7 @@ impl FetchTable {
         &mut self,
         ticket: Ticket,
         fetched: Fetched,
+        answers: &Answers,
     ) -> Result<Vec<Outgoing>, FetchError> {
         let Some(fetch) = self.waiting_for(ticket) else {
             return Ok(Vec::new());
@@ -270,7 +281,7 @@ impl FetchTable {
             return Ok(Vec::new());
         }
         fetch.phase = Phase::Sending;
-        fetch.messages(ticket.fetch_id, fetched)
+        fetch.messages(ticket.fetch_id, fetched, answers)
     }
 
     /// A message goes out, after which the reader is at `next_offset`; after the last of a read the fetch

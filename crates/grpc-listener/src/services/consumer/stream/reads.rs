@@ -13,6 +13,7 @@ use ottla_wire::v1;
 
 use super::super::start::{self, Start};
 use super::fetches::{FetchTable, Running, Ticket, Turn};
+use crate::answers::Held;
 use crate::door::Door;
 use crate::errors::Refusal;
 
@@ -20,8 +21,9 @@ use crate::errors::Refusal;
 pub(super) enum Done {
     /// A fetch is open, or cannot be.
     Opened(Ticket, Result<Start, Refusal>),
-    /// A read has ended.
-    Read(Ticket, Result<Fetched, FetchError>),
+    /// A read has ended. What it might have brought was held for it from its beginning, since it is done
+    /// whether or not the client comes for it.
+    Read(Ticket, Result<Fetched, FetchError>, Option<Held>),
     /// Its fetch ended or paused before.
     Gone,
 }
@@ -68,7 +70,8 @@ impl Reads {
     /// Starts what may be started of those in line.
     pub(super) fn start(&mut self, fetches: &mut FetchTable, budget: u64) {
         while let Some(turn) = fetches.next_turn() {
-            if !turn.at_the_tail && self.catching_up >= FETCH_READS_AT_ONCE {
+            let at_once = if self.door.answers.are_scarce() { 1 } else { FETCH_READS_AT_ONCE };
+            if !turn.at_the_tail && self.catching_up >= at_once {
                 return fetches.keep_turn(turn.fetch_id);
             }
             fetches.running(self.read(turn, budget));
@@ -78,15 +81,14 @@ impl Reads {
     fn read(&mut self, turn: Turn, budget: u64) -> Running {
         let Turn { fetch_id, topic, partition, offset, bytes_max, at_the_tail } = turn;
         let broker = self.door.broker.clone();
-        let bytes_max = bytes_max.min(budget);
+        let bytes_max = bytes_max.min(budget).min(self.door.answers.read_bytes_max());
+        let held = (!at_the_tail).then(|| self.door.answers.hold(bytes_max));
         let wait = at_the_tail.then_some(Duration::from_millis(FETCH_WAIT_MS_MAX));
         let request = FetchRequest { topic, partition, offset, bytes_max, wait };
         let ticket = self.ticket(fetch_id);
-        self.run(
-            ticket,
-            !at_the_tail,
-            async move { Done::Read(ticket, broker.fetch(request).await) },
-        )
+        self.run(ticket, !at_the_tail, async move {
+            Done::Read(ticket, broker.fetch(request).await, held)
+        })
     }
 
     fn run(
