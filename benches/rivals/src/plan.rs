@@ -153,6 +153,8 @@ pub enum Plan {
     Core,
     /// A few rows, to see whether it works: less than a minute a repetition
     Quick,
+    /// What partitions cost: one to ten thousand at one rate, and as fast as it goes
+    Partitions,
 }
 
 pub const SIZES: [usize; 3] = [100, 1024, 16 * 1024];
@@ -234,6 +236,7 @@ impl Plan {
             Self::Full => full(),
             Self::Core => core(),
             Self::Quick => quick(),
+            Self::Partitions => partitions(),
         };
         if !kafka_everywhere {
             rows = rows.into_iter().map(Row::without_many_partitions_of_kafka).collect();
@@ -264,6 +267,19 @@ fn core() -> Vec<Row> {
     }
     for partitions in [16, 10_000] {
         rows.push(Row::new(Workload::Produce, 1024, partitions, TURN).turning());
+    }
+    rows.push(Row::start(10_000));
+    rows
+}
+
+/// Record by record to the next partition is the harder half: a batch holds what a partition gets while its last one
+/// is under way, so that with ten thousand of them every record is a batch.
+fn partitions() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for partitions in PARTITIONS {
+        rows.push(Row::new(Workload::Produce, 1024, partitions, Load::Full));
+        rows.push(Row::new(Workload::Produce, 1024, partitions, TURN).turning());
+        rows.push(Row::new(Workload::Produce, 1024, partitions, Load::Full).turning());
     }
     rows.push(Row::start(10_000));
     rows
@@ -300,7 +316,7 @@ mod tests {
 
     #[test]
     fn every_half_comes_after_its_whole_and_every_reading_after_its_writing() {
-        for plan in [Plan::Full, Plan::Core, Plan::Quick] {
+        for plan in [Plan::Full, Plan::Core, Plan::Quick, Plan::Partitions] {
             let rows = plan.rows(true);
             for (index, row) in rows.iter().enumerate() {
                 let before = &rows[..index];

@@ -70,9 +70,14 @@ impl Queue {
 
     /// Rings for another thread where streams wait.
     pub(crate) fn ring_again(&self) {
-        if !self.urgent.lock().is_empty() || !self.ordinary.lock().is_empty() {
+        if self.is_waiting() {
             self.bell.ring();
         }
+    }
+
+    /// Whether streams wait.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.urgent.lock().is_empty() || !self.ordinary.lock().is_empty()
     }
 
     /// Forgets all streams.

@@ -100,6 +100,16 @@ impl Budget {
         self.unfilled() <= self.unfilled_max / 8 * 3
     }
 
+    /// Whether producers will have to wait soon: three quarters are used.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.unfilled() > self.unfilled_max / 4 * 3
+    }
+
+    /// How many bytes have to be filled until `is_relieved`.
+    pub(crate) fn above_relief(&self) -> u64 {
+        self.unfilled().saturating_sub(self.unfilled_max / 8 * 3)
+    }
+
     /// Whether `bytes` more are welcome.
     pub(crate) fn room(&self, bytes: u64) -> Room {
         let room = self.look(bytes);

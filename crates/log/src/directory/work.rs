@@ -28,7 +28,7 @@ impl Shared {
         }
         let result = match lane {
             Lane::Journal => self.journal_step(now).map(|worked| Work::Round.when(worked)),
-            Lane::Straight => self.straight_step().map(|worked| Work::Straight.when(worked)),
+            Lane::Straight => self.straight_step(),
             Lane::Background => self.background_step(now),
         };
         let durable = std::mem::take(&mut *self.durable.lock());
@@ -52,24 +52,35 @@ impl Shared {
     }
 
     /// Brings what one stream holds past the journal: a relaxed stream's newest bytes into the
-    /// kernel's hands, many bytes of another one onto the disk.
-    fn straight_step(&self) -> Result<bool, Offline> {
-        let Some(stream) = self.queues.straight.pop() else { return Ok(false) };
+    /// kernel's hands, many bytes of another one onto the disk. Where there is none and memory is scarce,
+    /// helps with fills.
+    ///
+    /// SUBTLE: not before it is scarce. One thread keeps up with most loads, and more of them would take
+    /// the cores from those that acknowledge: making a file for each of ten thousand streams is CPU.
+    fn straight_step(&self) -> Result<Option<Work>, Offline> {
+        match self.queues.straight.pop() {
+            Some(stream) => Ok(Work::Straight.when(self.write_past_journal(&stream)?)),
+            None if self.budget.is_scarce() => Ok(Work::Fill.when(self.fill_next()?)),
+            None => Ok(None),
+        }
+    }
+
+    fn write_past_journal(&self, stream: &Arc<Stream>) -> Result<bool, Offline> {
         // Several threads do this, and the bell woke one.
         self.queues.straight.ring_again();
         {
             let mut state = stream.state.lock();
             if state.is_fsync() {
                 drop(state);
-                self.straight(&stream)?;
+                self.straight(stream)?;
                 // Others may wait behind one of which nothing came.
                 return Ok(true);
             }
             // What it has left is queued again by whoever fills it, which may be another thread just now.
             state.ready = false;
         }
-        let filled = self.fill(&stream, FillTo::Rest)?;
-        self.flush(&stream)?;
+        let filled = self.fill(stream, FillTo::Rest)?;
+        self.flush(stream)?;
         if filled {
             return Ok(true);
         }
@@ -79,7 +90,7 @@ impl Shared {
         if is_stuck && !std::mem::replace(&mut state.ready, true) {
             // The disk is full: it is tried again when this lane has slept.
             drop(state);
-            self.queues.straight.push_quietly(stream);
+            self.queues.straight.push_quietly(Arc::clone(stream));
             return Ok(false);
         }
         Ok(true)
@@ -278,8 +289,7 @@ impl Shared {
         if self.flush_relaxed(now)? {
             return Ok(Some(Work::Flush));
         }
-        if let Some(stream) = self.queues.fills.pop() {
-            self.fill_ready(&stream)?;
+        if self.fill_next()? {
             return Ok(Some(Work::Fill));
         }
         if self.budget.is_pressed() && self.fill_forced()? {
@@ -287,6 +297,16 @@ impl Shared {
         }
         self.look_at_room();
         Ok(None)
+    }
+
+    /// Fills the stream whose turn it is; answers whether there was one.
+    fn fill_next(&self) -> Result<bool, Offline> {
+        let Some(stream) = self.queues.fills.pop() else { return Ok(false) };
+        if self.budget.is_scarce() && self.queues.fills.is_waiting() {
+            self.queues.straight.bell.ring();
+        }
+        self.fill_ready(&stream)?;
+        Ok(true)
     }
 
     /// Fills a stream that has enough to be worth it.
@@ -302,25 +322,49 @@ impl Shared {
         Ok(())
     }
 
-    /// Memory is wanted: fills the streams with most to write, whole blocks first, until it is not any
-    /// more. Answers whether that was anything.
+    /// Memory is wanted: has the streams with most to write filled, as many as it takes. Where none has
+    /// a whole block, each is brought to rest. Answers whether that was anything.
     fn fill_forced(&self) -> Result<bool, Offline> {
+        let waiting = self.streams_with_most_unwritten();
+        let wanted = self.budget.above_relief();
+        let mut queued = 0;
+        for stream in &waiting {
+            if queued >= wanted {
+                break;
+            }
+            queued += self.queue_fill(stream);
+        }
+        if queued > 0 {
+            return Ok(true);
+        }
         let mut filled = false;
-        for to in [FillTo::Blocks, FillTo::Rest] {
-            for stream in self.streams_with_most_unwritten() {
-                if !self.health.is_online() {
-                    return Ok(false);
-                }
-                if self.budget.is_relieved() {
-                    return Ok(filled);
-                }
-                if self.fill(&stream, to)? {
-                    self.counters.forced_fills.add(1);
-                    filled = true;
-                }
+        for stream in waiting {
+            if !self.health.is_online() || self.budget.is_relieved() {
+                break;
+            }
+            if self.fill(&stream, FillTo::Rest)? {
+                self.counters.forced_fills.add(1);
+                filled = true;
             }
         }
         Ok(filled)
+    }
+
+    /// Puts a stream with whole blocks to write into the queue of fills, though it may be little; answers
+    /// how much that is, where it did not stand there already.
+    fn queue_fill(&self, stream: &Arc<Stream>) -> u64 {
+        let mut state = stream.state.lock();
+        if state.ready || !state.is_fsync() {
+            return 0;
+        }
+        let bytes = state.fillable(self.settings.fill_bytes_max);
+        if bytes > 0 {
+            state.ready = true;
+            drop(state);
+            self.counters.forced_fills.add(1);
+            self.queues.fills.push(Arc::clone(stream));
+        }
+        bytes
     }
 
     /// The streams with something to write, those with most first: a large fill costs little more than

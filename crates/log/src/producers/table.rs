@@ -13,7 +13,8 @@ pub struct ProducerTable {
     /// The largest id that may have been forgotten. A producer that is unknown and above was never
     /// here, as ids only grow.
     forgotten_max: ProducerId,
-    producers: BTreeMap<ProducerId, ProducerState>,
+    /// Boxed: a map's smallest node has room for eleven, and nearly every log has one or two.
+    producers: BTreeMap<ProducerId, Box<ProducerState>>,
     /// Who was silent for longest, counted in records: the order in which producers are forgotten.
     by_last_offset: BTreeMap<Offset, ProducerId>,
 }
@@ -36,7 +37,7 @@ impl ProducerTable {
         let mut table = Self { forgotten_max, ..Self::new(limits) };
         for (producer, state) in states {
             let taken = table.by_last_offset.insert(state.last_offset, producer).is_some();
-            let known = table.producers.insert(producer, state).is_some();
+            let known = table.producers.insert(producer, Box::new(state)).is_some();
             if taken || known || table.len() > limits.producers_max {
                 return None;
             }
@@ -75,12 +76,12 @@ impl ProducerTable {
 
     /// What is known of a producer.
     pub fn get(&self, producer: ProducerId) -> Option<&ProducerState> {
-        self.producers.get(&producer)
+        self.producers.get(&producer).map(|state| &**state)
     }
 
     /// All producers, by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (ProducerId, &ProducerState)> {
-        self.producers.iter().map(|(id, state)| (*id, state))
+        self.producers.iter().map(|(id, state)| (*id, &**state))
     }
 
     /// What is to be done with a batch that arrives now. Changes nothing.
@@ -114,16 +115,23 @@ impl ProducerTable {
         if !batch.producer.is_some() {
             return;
         }
-        match self.producers.get_mut(&batch.producer) {
+        let former = match self.producers.get_mut(&batch.producer) {
             Some(state) => {
-                self.by_last_offset.remove(&state.last_offset);
+                let former = state.last_offset;
                 state.record(batch, now);
+                Some(former)
             }
             None => {
-                self.producers.insert(batch.producer, ProducerState::begin(batch, now));
+                let state = Box::new(ProducerState::begin(batch, now));
+                self.producers.insert(batch.producer, state);
+                None
             }
-        }
+        };
         self.by_last_offset.insert(batch.last_offset, batch.producer);
+        // Only now, so that a map of one is not given back and made anew for every batch.
+        if let Some(former) = former.filter(|former| *former != batch.last_offset) {
+            self.by_last_offset.remove(&former);
+        }
         self.forget_surplus();
     }
 

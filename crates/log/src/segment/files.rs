@@ -162,8 +162,11 @@ impl SegmentFiles {
         producers: Option<&[u8]>,
     ) -> storage::Result<Arc<dyn StorageFile>> {
         self.call_off_removal(name);
-        self.make_dir(&stream_path(name.stream))?;
-        self.put_producers(name, producers)?;
+        let is_first = self.make_dir(&stream_path(name.stream))?;
+        // Nothing is left from before in a directory that was not there.
+        if !is_first || producers.is_some() {
+            self.put_producers(name, producers)?;
+        }
         let path = name.path(SegmentFile::Log);
         let file = self.data.open(&path, purpose.mode(Intent::Create))?;
         file.set_len(0)?;
@@ -208,10 +211,11 @@ impl SegmentFiles {
         file.write_at(0, bytes)
     }
 
-    fn make_dir(&self, dir: &str) -> storage::Result<()> {
+    /// Makes the directory; answers whether it was not there.
+    fn make_dir(&self, dir: &str) -> storage::Result<bool> {
         match self.data.create_dir(dir) {
-            Err(StorageError::Exists { .. }) => Ok(()),
-            other => other,
+            Err(StorageError::Exists { .. }) => Ok(false),
+            other => other.map(|()| true),
         }
     }
 

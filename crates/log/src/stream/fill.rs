@@ -22,7 +22,6 @@ use ottla_model::limits::BLOCK_BYTES;
 
 use super::producer_batch;
 use super::state::{Life, StreamState};
-use super::tail::Piece;
 use crate::segment::{FillPlan, Segment, SegmentName, block_start};
 
 /// How far a fill goes.
@@ -47,32 +46,10 @@ impl StreamState {
     /// Plans a fill of at most about `bytes_max`, and marks it as under way. `None` when there is
     /// nothing to write.
     pub(crate) fn plan_fill(&mut self, to: FillTo, bytes_max: u64) -> Option<FillPlan> {
-        let is_gap = || self.hole().is_some() || self.goes_on_within_a_block().is_some();
-        let is_whole = self.life == Life::Live || !is_gap();
-        if self.filling || self.landed.is_some() || self.life == Life::Dropped || !is_whole {
-            return None;
-        }
-        let base = self.tail.first_unwritten()?.segment;
-        let buffered = !self.is_fsync();
-        let pieces: Vec<&Piece> = self
-            .tail
-            .unwritten()
-            .take_while(|piece| piece.segment == base && self.may_be_written(piece.op))
-            .collect();
-        let end = pieces.last()?.end();
-        let (from, closed, bytes) = {
-            let segment = self.segment(base)?;
-            (segment.written, base != self.active().base, segment.bytes)
-        };
-        let everything = end == bytes && (closed || buffered || to == FillTo::Rest);
-        let exact = if everything { end } else { block_start(end) };
-        // A large fill is done in parts; only the last may end within a block.
-        let bound = from + bytes_max.next_multiple_of(BLOCK_BYTES).max(BLOCK_BYTES);
-        let upto = if buffered { batch_end_below(&pieces, bound) } else { exact.min(bound) };
-        if upto <= from {
-            return None;
-        }
-        let parts: Vec<Bytes> = pieces.iter().flat_map(|piece| piece.range(from, upto)).collect();
+        let Stretch { base, from, upto } = self.stretch(to, bytes_max)?;
+        let pieces = self.tail.unwritten().take_while(|piece| piece.position < upto);
+        let pieces = pieces.take_while(|piece| piece.segment == base);
+        let parts: Vec<Bytes> = pieces.flat_map(|piece| piece.range(from, upto)).collect();
         let segment = self.segment(base).expect("it was there");
         let plan = FillPlan {
             name: SegmentName { stream: self.id, base },
@@ -82,10 +59,44 @@ impl StreamState {
             parts,
             make: !segment.made,
             producers: segment.producers.clone(),
-            buffered,
+            buffered: !self.is_fsync(),
         };
         self.filling = true;
         Some(plan)
+    }
+
+    /// How many bytes a fill of whole blocks would write now.
+    pub(crate) fn fillable(&self, bytes_max: u64) -> u64 {
+        self.stretch(FillTo::Blocks, bytes_max).map_or(0, |stretch| stretch.upto - stretch.from)
+    }
+
+    /// What a fill would write.
+    fn stretch(&self, to: FillTo, bytes_max: u64) -> Option<Stretch> {
+        let is_gap = || self.hole().is_some() || self.goes_on_within_a_block().is_some();
+        let is_whole = self.life == Life::Live || !is_gap();
+        if self.filling || self.landed.is_some() || self.life == Life::Dropped || !is_whole {
+            return None;
+        }
+        let base = self.tail.first_unwritten()?.segment;
+        let buffered = !self.is_fsync();
+        let segment = self.segment(base)?;
+        let (from, closed) = (segment.written, base != self.active().base);
+        // A large fill is done in parts; only the last may end within a block.
+        let bound = from + bytes_max.next_multiple_of(BLOCK_BYTES).max(BLOCK_BYTES);
+        let (mut end, mut batch_end) = (None, None);
+        for piece in self.tail.unwritten() {
+            let follows = piece.segment == base && self.may_be_written(piece.op);
+            if !follows || end.is_some_and(|end| end >= bound) {
+                break;
+            }
+            end = Some(piece.end());
+            batch_end = batch_end.filter(|_| piece.end() > bound).or(end);
+        }
+        let (end, batch_end) = (end?, batch_end?);
+        let everything = end == segment.bytes && (closed || buffered || to == FillTo::Rest);
+        let exact = if everything { end } else { block_start(end) };
+        let upto = if buffered { batch_end } else { exact.min(bound) };
+        (from < upto).then_some(Stretch { base, from, upto })
     }
 
     /// The planned bytes are in the file, or they could not be written. Answers what that did to the
@@ -140,11 +151,13 @@ impl StreamState {
     }
 }
 
-/// The end of the last batch that ends at or before `bound`; of the first one when all are larger.
-fn batch_end_below(pieces: &[&Piece], bound: u64) -> u64 {
-    let ends = pieces.iter().map(|piece| piece.end());
-    let fit = ends.clone().take_while(|end| *end <= bound).last();
-    fit.or_else(|| ends.clone().next()).unwrap_or(0)
+/// A range of a segment that can be filled.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    /// The segment.
+    base: Offset,
+    from: u64,
+    upto: u64,
 }
 
 #[cfg(test)]

@@ -288,6 +288,16 @@ impl Ops {
         }
     }
 
+    /// Lets go of room that nothing is in: thousands of streams that were written to once add up.
+    pub(crate) fn give_room_back(&mut self) {
+        if self.pending.is_empty() {
+            self.pending = VecDeque::new();
+        }
+        if self.runs.is_empty() {
+            self.runs = VecDeque::new();
+        }
+    }
+
     /// Forgets all places.
     pub(crate) fn forget_places(&mut self) {
         self.runs.clear();

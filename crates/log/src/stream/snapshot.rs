@@ -76,6 +76,8 @@ impl StreamState {
         let relies = |vouched: &Vouched| first_op.is_some_and(|op| op <= vouched.op);
         let settles = self.vouched.filter(|vouched| !relies(vouched));
         let (dirty, unfinished) = self.take_dirty();
+        self.ops.give_room_back();
+        self.tail.give_room_back();
         let needs_round = place.map(|cursor| cursor.sequence);
         let (stream, generation) = (Arc::clone(stream), self.generation);
         Snapshot { stream, generation, checkpoint, needs_round, dirty, settles, unfinished }

@@ -157,6 +157,13 @@ impl Tail {
         self.pieces.pop_front().map(|piece| piece.len())
     }
 
+    /// Lets go of room that nothing is in.
+    pub(crate) fn give_room_back(&mut self) {
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
+    }
+
     /// Forgets all cached pieces.
     pub(crate) fn forget_cached(&mut self) {
         self.pieces.drain(..self.cached);

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 
-use self::pace::{Deliveries, Load, Sent};
+use self::pace::{Deliveries, Load, Sent, Turn};
 use super::machine::{Cpu, payload};
 use super::soak::Timeline;
 use super::{Bench, Case};
@@ -119,7 +119,7 @@ impl Ready {
         let rate = bench.rate.map(|rate| rate as f64 / self.topics.len() as f64);
         let topics = self.topics.iter().cloned();
         let tasks: Vec<_> =
-            topics.map(|topic| self.one(topic, bench.each, case, rate, duration)).collect();
+            topics.map(|topic| self.one(topic, bench, case, rate, duration)).collect();
         let mut latency = histogram();
         for (sending, counting) in tasks {
             sending.await.map_err(|error| Failure::new(error.to_string()))??;
@@ -133,14 +133,15 @@ impl Ready {
     fn one(
         &self,
         topic: TopicProducer,
-        each: bool,
+        bench: &Bench,
         case: Case,
         rate: Option<f64>,
         duration: Duration,
     ) -> (Sending, Counting) {
         let (sent, receiver) = mpsc::unbounded_channel();
         let value = payload(case.record_bytes.0 as usize);
-        let load = Load { topic, value, duration, each, sent };
+        let turn = bench.turn.then(|| Turn::new(case.partitions));
+        let load = Load { topic, value, duration, each: bench.each, turn, sent };
         let sending = match rate {
             Some(rate) => {
                 let runtime = tokio::runtime::Handle::current();

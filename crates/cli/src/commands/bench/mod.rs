@@ -66,6 +66,9 @@ pub struct Bench {
     /// A call and a delivery for every record, rather than for many records at a time
     #[arg(long)]
     each: bool,
+    /// Every record to the next partition, rather than to one partition until its batch is full
+    #[arg(long)]
+    turn: bool,
     /// Do not read everything back afterwards
     #[arg(long)]
     no_consume: bool,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ottla_model::PartitionId;
 use ottla_producer::{Delivery, ManyDelivery, ProducerError, Record, TopicProducer};
 use tokio::sync::mpsc;
 
@@ -43,12 +44,34 @@ pub(super) struct Load {
     pub(super) duration: Duration,
     /// A call and a delivery for every record, rather than for many.
     pub(super) each: bool,
+    /// Which partition is next; without, the client chooses.
+    pub(super) turn: Option<Turn>,
     pub(super) sent: mpsc::UnboundedSender<Sent>,
+}
+
+/// Partitions that are taken in turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    next: u32,
+    count: u32,
+}
+
+impl Turn {
+    /// The first of so many partitions is next.
+    pub(super) fn new(count: u32) -> Self {
+        Self { next: 0, count: count.max(1) }
+    }
+
+    fn take(&mut self) -> PartitionId {
+        let taken = self.next;
+        self.next = (taken + 1) % self.count;
+        PartitionId(taken)
+    }
 }
 
 impl Load {
     /// Sends as fast as it goes.
-    pub(super) async fn unpaced(self) -> Result<(), ProducerError> {
+    pub(super) async fn unpaced(mut self) -> Result<(), ProducerError> {
         let chunk = (UNPACED_CHUNK_BYTES / (self.value.len() as u64 + 8)).max(1);
         let chunk = if self.each { chunk.min(EACH_CHUNK_RECORDS) } else { chunk };
         let begun = Instant::now();
@@ -61,7 +84,7 @@ impl Load {
     /// Sends every record when it is due, `rate` a second. Blocks its thread: timers of the runtime
     /// are a millisecond coarse, which would count as latency.
     pub(super) fn paced(
-        self,
+        mut self,
         rate: f64,
         runtime: &tokio::runtime::Handle,
     ) -> Result<(), ProducerError> {
@@ -85,12 +108,16 @@ impl Load {
     }
 
     async fn send(
-        &self,
+        &mut self,
         first_due: Instant,
         step: Duration,
         records: u64,
     ) -> Result<(), ProducerError> {
-        let record = || Record::new(&self.value);
+        let (value, turn) = (&self.value, &mut self.turn);
+        let mut record = || match turn {
+            Some(turn) => Record::new(value).partition(turn.take()),
+            None => Record::new(value),
+        };
         let deliveries = if self.each {
             let mut deliveries = Vec::with_capacity(usize::try_from(records).unwrap_or_default());
             for _ in 0..records {
