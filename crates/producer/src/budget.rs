@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::ProducerError;
 
-/// Room is taken in such steps, so that most records need not touch what all partitions share.
+/// A batch takes as much room again as it has, up to such steps: most records need not touch what all
+/// partitions share, and thousands of batches of one record each do not hold room that they leave empty.
 const STEP_BYTES: u64 = 16 * KIB;
 
 /// The room of one producer. Waiters are served in turn.
@@ -37,9 +38,10 @@ impl Budget {
         self.total - self.free.available_permits() as u64
     }
 
-    /// Room for `bytes`, and some more if there is enough; `None` when there is not enough for that.
-    pub(crate) fn try_take(&self, bytes: u64) -> Option<u64> {
-        let wishes = [bytes.max(STEP_BYTES), bytes];
+    /// Room for `bytes` of a batch that has room for `held`, and some more if there is enough; `None` when
+    /// there is not enough for that.
+    pub(crate) fn try_take(&self, bytes: u64, held: u64) -> Option<u64> {
+        let wishes = [wish(bytes, held), bytes];
         wishes.into_iter().find(|wish| {
             let permit = permits(*wish).and_then(|n| self.free.try_acquire_many(n).ok());
             permit.map(tokio::sync::SemaphorePermit::forget).is_some()
@@ -66,10 +68,13 @@ impl Budget {
 }
 
 impl Lease {
-    /// Keeps the room for whoever asks for `bytes` of it; they give it back.
-    pub(crate) fn keep(&mut self, bytes: u64) -> Option<u64> {
-        let (_, room) = self.room.take_if(|(_, room)| *room >= bytes)?;
-        Some(room)
+    /// Keeps room for `bytes` of a batch that has room for `held`, and some more if there is enough; they
+    /// give it back.
+    pub(crate) fn keep(&mut self, bytes: u64, held: u64) -> Option<u64> {
+        let (_, room) = self.room.as_mut().filter(|(_, room)| *room >= bytes)?;
+        let kept = wish(bytes, held).min(*room);
+        *room -= kept;
+        Some(kept)
     }
 }
 
@@ -79,6 +84,10 @@ impl Drop for Lease {
             free.add_permits(bytes as usize);
         }
     }
+}
+
+fn wish(bytes: u64, held: u64) -> u64 {
+    bytes.max(held.min(STEP_BYTES))
 }
 
 fn permits(bytes: u64) -> Option<u32> {
@@ -92,12 +101,24 @@ mod tests {
     #[test]
     fn room_is_taken_and_given_back() {
         let budget = Budget::new(ByteCount(40 * KIB));
-        assert_eq!(budget.try_take(100), Some(STEP_BYTES));
-        assert_eq!(budget.try_take(20 * KIB), Some(20 * KIB));
-        assert_eq!(budget.try_take(100), Some(100), "less than a step is left");
-        assert_eq!(budget.try_take(16 * KIB), None);
-        budget.give_back(STEP_BYTES + 20 * KIB + 100);
+        assert_eq!(budget.try_take(100, 0), Some(100), "a batch of one record holds no more");
+        assert_eq!(budget.try_take(100, KIB), Some(KIB), "as much again as it has");
+        assert_eq!(budget.try_take(100, 200 * KIB), Some(STEP_BYTES));
+        assert_eq!(budget.try_take(20 * KIB, 0), Some(20 * KIB));
+        assert_eq!(budget.try_take(100, 200 * KIB), Some(100), "less than a step is left");
+        assert_eq!(budget.try_take(16 * KIB, 0), None);
+        budget.give_back(STEP_BYTES + 21 * KIB + 200);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_kept_of_a_lease_comes_back() {
+        let budget = Budget::new(ByteCount(40 * KIB));
+        let mut lease = budget.clone().take(100).await.expect("there is room");
+        assert_eq!(lease.keep(20 * KIB, 0), None);
+        assert_eq!((lease.keep(100, 0), lease.keep(100, KIB)), (Some(100), Some(KIB)));
+        drop(lease);
+        assert_eq!(budget.used(), 100 + KIB);
     }
 
     #[tokio::test]

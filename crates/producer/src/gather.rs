@@ -131,7 +131,7 @@ impl Gathering {
         }
         if inner.open.is_none() {
             self.check_size(record, intake.now, bytes, limit, shared).map_err(NotTaken::Never)?;
-            let room = intake.reserve((HEADER_BYTES + bytes) as u64)?;
+            let room = intake.reserve((HEADER_BYTES + bytes) as u64, 0)?;
             inner.open = Some(Gathered::begin(shared, self.partition, room));
             self.list(inner, shared);
         }
@@ -245,7 +245,7 @@ impl Gathered {
     fn make_room(&mut self, bytes: usize, intake: &mut Intake<'_>) -> Result<(), NotTaken> {
         let size = (self.builder.size() + bytes) as u64;
         if size > self.reserved {
-            self.reserved += intake.reserve(size - self.reserved)?;
+            self.reserved += intake.reserve(size - self.reserved, self.reserved)?;
         }
         Ok(())
     }
@@ -264,8 +264,9 @@ impl<'s> Intake<'s> {
         Self { shared, now: shared.clock.now(), lease }
     }
 
-    fn reserve(&mut self, bytes: u64) -> Result<u64, NotTaken> {
-        let room = self.lease.keep(bytes).or_else(|| self.shared.budget.try_take(bytes));
+    fn reserve(&mut self, bytes: u64, held: u64) -> Result<u64, NotTaken> {
+        let room = self.lease.keep(bytes, held);
+        let room = room.or_else(|| self.shared.budget.try_take(bytes, held));
         room.ok_or(NotTaken::Full(bytes))
     }
 }

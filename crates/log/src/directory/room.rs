@@ -100,9 +100,9 @@ impl Budget {
         self.unfilled() <= self.unfilled_max / 8 * 3
     }
 
-    /// Whether producers will have to wait soon: three quarters are used.
+    /// Whether producers may have to wait soon: five eighths are used, more than forced fills leave.
     pub(crate) fn is_scarce(&self) -> bool {
-        self.unfilled() > self.unfilled_max / 4 * 3
+        self.unfilled() > self.unfilled_max / 8 * 5
     }
 
     /// How many bytes have to be filled until `is_relieved`.

@@ -237,6 +237,8 @@ impl Driver {
                 Effect::Take(line) => {
                     let gathered = self.lines[line.0 as usize].gathering.take();
                     self.hand_over(line, gathered);
+                    let now = self.now();
+                    self.machine.handle_taken(line, now);
                 }
                 Effect::Send { connection, correlation, line, batch, stamp } => {
                     self.send(connection, correlation, line, batch, stamp);

@@ -85,7 +85,7 @@ pub(crate) enum Ending {
 /// What the shell does next, in the order given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Effect {
-    /// Hand over what the line has gathered.
+    /// Hand over what the line has gathered, and then say so with `handle_taken`.
     Take(LineId),
     /// Send a batch. MUST go out on this connection in the order of the effects.
     Send {

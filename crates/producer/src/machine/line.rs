@@ -83,6 +83,8 @@ pub(crate) struct Line {
     pub(crate) trouble: Option<String>,
     /// Whether it waits in its link's queue.
     pub(crate) queued: bool,
+    /// The connection for which it was asked for what it has gathered, until that is handed over.
+    pub(crate) asked: Option<ConnectionId>,
 }
 
 impl Line {
@@ -102,6 +104,7 @@ impl Line {
             last_ack: Moment::START,
             trouble: None,
             queued: false,
+            asked: None,
         }
     }
 

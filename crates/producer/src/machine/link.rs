@@ -54,6 +54,8 @@ pub(crate) struct Up {
     pub(crate) life: Life,
     pub(crate) window: Window,
     pub(crate) bytes: u64,
+    /// How many lines were asked for what they have gathered, and did not hand it over yet.
+    pub(crate) asked: usize,
     /// What is not answered yet; numbers rise, so the first is the oldest.
     pub(crate) flights: BTreeMap<Correlation, Flight>,
 }
@@ -68,9 +70,12 @@ pub(crate) struct Flight {
 }
 
 impl Up {
-    pub(crate) fn has_room(&self, bytes: u64) -> bool {
-        self.flights.is_empty()
-            || (self.flights.len() as u64) < self.window.requests_max
+    /// Whether there is room for such a batch; a line that was asked for it has a place among those
+    /// that are kept.
+    pub(crate) fn has_room(&self, bytes: u64, was_asked: bool) -> bool {
+        let under_way = self.flights.len() + self.asked - usize::from(was_asked);
+        under_way == 0
+            || (under_way as u64) < self.window.requests_max
                 && self.bytes.saturating_add(bytes) <= self.window.bytes_max
     }
 

@@ -149,6 +149,17 @@ impl Machine {
         self.pump(line, now);
     }
 
+    /// What the line had gathered was handed over, if there was anything. Follows every
+    /// [`Effect::Take`].
+    pub(crate) fn handle_taken(&mut self, line: LineId, now: Moment) {
+        let Some(connection) = self.line_mut(line).asked.take() else { return };
+        let Some(broker) = self.connections.get(&connection).copied() else { return };
+        if let Some(up) = self.link_mut(broker).up_mut().filter(|up| up.connection == connection) {
+            up.asked -= 1;
+            self.pump_waiting(broker, now);
+        }
+    }
+
     /// A broker took the connection.
     pub(crate) fn handle_connected(
         &mut self,
@@ -162,6 +173,7 @@ impl Machine {
             life: Life { broker, incarnation: None },
             window: Window::OPEN,
             bytes: 0,
+            asked: 0,
             flights: BTreeMap::new(),
         });
         self.connections.insert(connection, broker);

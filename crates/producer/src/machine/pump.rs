@@ -39,7 +39,7 @@ impl Machine {
     pub(super) fn pump_waiting(&mut self, broker: BrokerId, now: Moment) {
         for _ in 0..self.link_mut(broker).waiting.len() {
             let link = self.link_mut(broker);
-            if !link.up().is_some_and(|up| up.has_room(1)) {
+            if !link.up().is_some_and(|up| up.has_room(1, false)) {
                 return;
             }
             let Some(line) = link.waiting.pop_front() else { return };
@@ -95,8 +95,9 @@ impl Machine {
 
     fn has_room(&mut self, id: LineId, bytes: u64) -> bool {
         let Some(broker) = self.line(id).leader else { return false };
+        let asked = self.line(id).asked;
         let link = self.link_mut(broker);
-        if link.up().is_some_and(|up| up.has_room(bytes)) {
+        if link.up().is_some_and(|up| up.has_room(bytes, asked == Some(up.connection))) {
             return true;
         }
         if !std::mem::replace(&mut self.line_mut(id).queued, true) {
@@ -186,13 +187,32 @@ impl Machine {
     }
 
     /// Has the line's gathered records handed over when waiting any longer gains nothing: the broker
-    /// owes this line no answer, or they lingered long enough.
+    /// owes this line no answer, or they lingered long enough. While the connection has no room they stay
+    /// where they are, and more join them: of ten thousand lines each would send every record alone.
     fn take_if_worth_it(&mut self, id: LineId, now: Moment) {
         let Some(since) = self.line(id).open_since else { return };
         let expired = now >= since.plus(self.settings.delivery_timeout);
-        if expired || (self.can_send_more(id, now) && self.need_not_wait(id, since, now)) {
+        let may = !expired
+            && self.can_send_more(id, now)
+            && self.need_not_wait(id, since, now)
+            && self.has_room(id, 1);
+        if may {
+            self.note_asked(id);
+        }
+        if expired || may {
             self.line_mut(id).open_since = None;
             self.effects.push_back(Effect::Take(id));
+        }
+    }
+
+    /// What is asked for has its place on the connection, so that no more lines are asked than may send.
+    fn note_asked(&mut self, id: LineId) {
+        let Some(broker) = self.line(id).leader else { return };
+        let Some(up) = self.link_mut(broker).up_mut() else { return };
+        let connection = up.connection;
+        if self.line(id).asked != Some(connection) {
+            self.link_mut(broker).up_mut().expect("it was just there").asked += 1;
+            self.line_mut(id).asked = Some(connection);
         }
     }
 

@@ -5,10 +5,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::world::{Mood, World, settings};
+use crate::machine::Window;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     HandOver(usize),
+    Gather(usize),
     Process(usize),
     Deliver(usize),
     Pass(u64),
@@ -29,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         12 => (0_usize..2).prop_map(Step::HandOver),
+        6 => (0_usize..2).prop_map(Step::Gather),
         12 => (0_usize..4).prop_map(Step::Process),
         10 => (0_usize..4).prop_map(Step::Deliver),
         6 => (1_u64..200).prop_map(Step::Pass),
@@ -45,6 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn take(world: &mut World, step: Step) {
     match step {
         Step::HandOver(line) => world.hand_over(line),
+        Step::Gather(line) => world.gather(line),
         Step::Process(pick) => world.process(pick),
         Step::Deliver(pick) => world.deliver(pick),
         Step::Pass(millis) => world.pass(Duration::from_millis(millis)),
@@ -64,8 +68,10 @@ proptest! {
     fn every_record_is_in_its_log_once_and_in_order(
         steps in prop::collection::vec(step(), 1..150),
         tells_incarnation in any::<bool>(),
+        requests_max in prop_oneof![1_u64..4, Just(u64::MAX)],
     ) {
         let mut world = World::new(settings(), 2, tells_incarnation);
+        world.window = Window { requests_max, ..Window::OPEN };
         for step in steps {
             take(&mut world, step);
         }
@@ -92,4 +98,28 @@ fn most_batches_survive_a_rough_ride() {
     world.heal();
     world.check();
     assert_eq!((world.delivered(), world.failed()), (200, 0));
+}
+
+/// The same where records are gathered and the connection has room for two batches: nobody who waits for
+/// a place is forgotten.
+#[test]
+fn most_of_what_is_gathered_survives_a_rough_ride() {
+    let mut world = World::new(settings(), 8, true);
+    world.window = Window { requests_max: 2, ..Window::OPEN };
+    for round in 0..200 {
+        world.gather(round);
+        world.gather(round + 3);
+        world.process(round);
+        match round % 10 {
+            3 => world.cut(),
+            6 => world.crash(0),
+            9 => world.drain(),
+            _ => world.deliver(round),
+        }
+        world.pass(Duration::from_millis(30));
+    }
+    world.heal();
+    world.check();
+    assert_eq!(world.failed(), 0);
+    assert!(world.delivered() >= 50, "{} batches", world.delivered());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::world::{Mood, World, settings};
+use crate::machine::Window;
 
 /// Runs a script until all is settled, and compares what was done on the way.
 fn check(script: impl FnOnce(&mut World), trace: Expect) {
@@ -201,4 +202,32 @@ fn regression_what_is_lost_behind_a_refused_batch_is_given_up() {
             20 ms: delivered batch=2 offset=0
         "#]],
     );
+}
+
+/// While the connection has no room nobody is asked for what is gathered, so that it grows; a line that
+/// is asked has its place. One that has nothing to hand over gives its place back.
+#[test]
+fn what_is_gathered_stays_while_the_connection_has_no_room() {
+    let mut world = World::new(settings(), 4, true);
+    world.window = Window { requests_max: 1, ..Window::OPEN };
+    (0..4).for_each(|line| world.gather(line));
+    world.heal();
+    world.check();
+    expect![[r#"
+        0 ms: connect
+        0 ms: ask producer id
+        0 ms: take line=0
+        0 ms: send batch=0 epoch=0 sequence=0 connection=0
+        0 ms: delivered batch=0 offset=0
+        0 ms: take line=1
+        0 ms: send batch=1 epoch=0 sequence=0 connection=0
+        0 ms: delivered batch=1 offset=0
+        0 ms: take line=2
+        0 ms: send batch=2 epoch=0 sequence=0 connection=0
+        0 ms: delivered batch=2 offset=0
+        0 ms: take line=3
+        0 ms: send batch=3 epoch=0 sequence=0 connection=0
+        0 ms: delivered batch=3 offset=0
+    "#]]
+    .assert_eq(&world.take_trace());
 }

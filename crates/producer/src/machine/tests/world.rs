@@ -66,6 +66,9 @@ pub(crate) struct World {
     next_connection: u64,
     next_producer: i64,
     handed: BTreeMap<BatchId, LineId>,
+    /// Lines that have gathered a batch, and were not asked for it.
+    gathered: BTreeSet<LineId>,
+    pub(crate) window: Window,
     settled: BTreeMap<BatchId, Result<Ack, ProducerError>>,
     /// Acknowledged, then lost by the broker: nothing the client could do.
     robbed: BTreeSet<BatchId>,
@@ -106,6 +109,8 @@ impl World {
             next_connection: 0,
             next_producer: 100,
             handed: BTreeMap::new(),
+            gathered: BTreeSet::new(),
+            window: Window::OPEN,
             settled: BTreeMap::new(),
             robbed: BTreeSet::new(),
             mood: None,
@@ -117,11 +122,23 @@ impl World {
 
     pub(crate) fn hand_over(&mut self, line: usize) {
         let line = self.lines[line % self.lines.len()];
+        self.add_batch(line);
+        self.carry_out();
+    }
+
+    fn add_batch(&mut self, line: LineId) {
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         self.handed.insert(id, line);
         let batch = NewBatch { id, records: RECORDS, bytes: 1000, born: self.now };
         self.machine.add_batch(line, batch, self.now);
+    }
+
+    /// Records are gathered, and wait to be asked for.
+    pub(crate) fn gather(&mut self, line: usize) {
+        let line = self.lines[line % self.lines.len()];
+        self.gathered.insert(line);
+        self.machine.handle_open(line, Some(self.now), self.now);
         self.carry_out();
     }
 
@@ -215,7 +232,7 @@ impl World {
         self.mood = None;
         self.reachable = true;
         for _ in 0..10_000 {
-            if self.settled.len() == self.handed.len() {
+            if self.settled.len() == self.handed.len() && self.gathered.is_empty() {
                 break;
             }
             while self.wires.values().any(|w| !w.requests.is_empty() || !w.answers.is_empty()) {
@@ -279,7 +296,12 @@ impl World {
         while let Some(effect) = self.machine.poll_effect() {
             self.note(&effect);
             match effect {
-                Effect::Take(_) => {}
+                Effect::Take(line) => {
+                    if self.gathered.remove(&line) {
+                        self.add_batch(line);
+                    }
+                    self.machine.handle_taken(line, self.now);
+                }
                 Effect::Send { connection, correlation, line, batch, stamp } => {
                     let request = Request { correlation, line, batch, stamp };
                     let wire = self.wires.entry(connection).or_default();
@@ -317,7 +339,7 @@ impl World {
         self.wires.insert(connection, Wire::default());
         self.machine.handle_connected(broker, connection, self.now);
         let incarnation = self.tells_incarnation.then(|| self.incarnation.to_string().into());
-        self.machine.handle_window(connection, Window::OPEN, incarnation, self.now);
+        self.machine.handle_window(connection, self.window, incarnation, self.now);
     }
 
     fn note(&mut self, effect: &Effect) {
