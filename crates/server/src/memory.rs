@@ -6,13 +6,15 @@
 //!               ├─ tail cache           one part              │ each no more than it is good for,
 //!               ├─ gRPC requests        one part              │ and what is set is taken as it is set
 //!               ├─ gRPC receive windows one part              │
-//!               └─ gRPC answers         one part              ┘
+//!               ├─ gRPC answers         one part              │
+//!               └─ Kafka's requests and answers, one part each  ┘ where that door is open
 //! ```
 //!
 //! Invariant: the parts and the process's own are within the ceiling, or the server does not start.
 
 use std::fs;
 
+use ottla_model::limits::{KAFKA_ANSWER_BYTES_ALL_MAX, KAFKA_REQUEST_BYTES_ALL_MAX};
 use ottla_model::{ByteCount, GIB, KIB, MIB};
 
 use crate::config::ServerConfig;
@@ -34,6 +36,8 @@ pub(crate) struct Memory {
     pub(crate) grpc_requests: u64,
     pub(crate) grpc_receive: u64,
     pub(crate) grpc_answers: u64,
+    pub(crate) kafka_requests: u64,
+    pub(crate) kafka_answers: u64,
 }
 
 /// One part, before it is known how much there is.
@@ -79,6 +83,8 @@ impl Memory {
             grpc_requests: part(2),
             grpc_receive: part(3),
             grpc_answers: part(4),
+            kafka_requests: part(5),
+            kafka_answers: part(6),
         })
     }
 
@@ -87,14 +93,17 @@ impl Memory {
         usize::try_from(self.grpc_receive / WINDOW_MIN).unwrap_or(usize::MAX)
     }
 
-    /// The largest Kafka request that is taken into memory.
+    /// The largest Kafka request: one that is larger than all may be would be taken all the same.
     pub(crate) fn kafka_request(&self) -> usize {
-        usize::try_from(self.grpc_requests).unwrap_or(usize::MAX)
+        usize::try_from(self.kafka_requests).unwrap_or(usize::MAX)
     }
 }
 
-fn parts(config: &ServerConfig) -> [Part; 5] {
-    let (log, grpc) = (&config.log, &config.grpc_limits);
+fn parts(config: &ServerConfig) -> [Part; 7] {
+    let (log, grpc, kafka) = (&config.log, &config.grpc_limits, &config.kafka_limits);
+    let open = !config.kafka.0.is_empty();
+    let (kafka_weight, kafka_least) = (u64::from(open), if open { 16 * MIB } else { 0 });
+    let of_kafka = |set: Option<ByteCount>| set.filter(|_| open);
     let part = |name, set, weight, least, most| Part { name, set, weight, least, most };
     // For twenty thousand connections; half of that is granted beyond the smallest windows.
     let receive_most = 20_000 * WINDOW_MIN;
@@ -104,6 +113,20 @@ fn parts(config: &ServerConfig) -> [Part; 5] {
         part("grpc_limits.request_bytes_max", grpc.request_bytes_max, 1, 16 * MIB, 256 * MIB),
         part("grpc_limits.receive_bytes_max", grpc.receive_bytes_max, 1, 4 * MIB, receive_most),
         part("grpc_limits.answer_bytes_max", grpc.answer_bytes_max, 1, 4 * MIB, 256 * MIB),
+        part(
+            "kafka_limits.request_bytes_max",
+            of_kafka(kafka.request_bytes_max),
+            kafka_weight,
+            kafka_least,
+            KAFKA_REQUEST_BYTES_ALL_MAX,
+        ),
+        part(
+            "kafka_limits.answer_bytes_max",
+            of_kafka(kafka.answer_bytes_max),
+            kafka_weight,
+            kafka_least,
+            KAFKA_ANSWER_BYTES_ALL_MAX,
+        ),
     ]
 }
 
@@ -155,6 +178,10 @@ mod tests {
                 "unfilled" => config.log.unfilled_bytes_max = bytes,
                 "tail" => config.log.tail_cache_bytes = bytes,
                 "requests" => config.grpc_limits.request_bytes_max = bytes,
+                "kafka" => {
+                    let open = [("kafka", "127.0.0.1:0".to_owned())];
+                    config.kafka = ServerConfig::load(None, [], &open).expect("it is one").kafka;
+                }
                 other => panic!("{other}"),
             }
         }
@@ -165,11 +192,14 @@ mod tests {
         let shown = match divided(settings) {
             Err(why) => why,
             Ok(memory) => {
-                let Memory { max, unfilled, tail_cache, grpc_requests, grpc_receive, grpc_answers } =
-                    memory;
+                let Memory { max, unfilled, tail_cache, grpc_requests, grpc_receive, .. } = memory;
+                let Memory { grpc_answers, kafka_requests, kafka_answers, .. } = memory;
                 let parts = [unfilled, tail_cache, grpc_requests, grpc_receive, grpc_answers];
+                let parts = parts.into_iter().chain([kafka_requests, kafka_answers]);
+                let parts: Vec<u64> = parts.filter(|bytes| *bytes > 0).collect();
                 assert!(parts.iter().sum::<u64>() <= max, "{memory:?}");
-                format!("{:?} MiB of {} MiB", parts.map(|bytes| bytes / MIB), max / MIB)
+                let shown: Vec<u64> = parts.iter().map(|bytes| bytes / MIB).collect();
+                format!("{shown:?} MiB of {} MiB", max / MIB)
             }
         };
         expected.assert_eq(&shown);
@@ -179,6 +209,10 @@ mod tests {
     fn the_ceiling_is_divided() {
         check(&[("max", 256)], expect!["[53, 26, 26, 26, 26] MiB of 256 MiB"]);
         check(&[("max", 1024)], expect!["[256, 64, 128, 128, 128] MiB of 1024 MiB"]);
+        check(
+            &[("max", 256), ("kafka", 0)],
+            expect!["[40, 20, 20, 20, 20, 20, 20] MiB of 256 MiB"],
+        );
         check(&[("max", 16384)], expect!["[256, 64, 256, 1250, 256] MiB of 16384 MiB"]);
     }
 

@@ -217,7 +217,8 @@ pub(crate) fn start_kafka(
     broker: &Broker,
     sockets: Vec<(TcpListener, Option<Advertised>)>,
 ) -> Result<Vec<KafkaListener>, StartError> {
-    let shared = KafkaShared::register(&ground.metrics);
+    let Memory { kafka_requests, kafka_answers, .. } = ground.memory;
+    let shared = KafkaShared::with_budgets(&ground.metrics, kafka_requests, kafka_answers);
     let start = |(socket, advertised)| {
         let default = KafkaSettings::default();
         let settings = KafkaSettings {

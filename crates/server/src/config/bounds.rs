@@ -15,7 +15,7 @@ const TIB: u64 = 1024 * GIB;
 
 /// The first setting that is out of its bounds.
 pub(super) fn check(config: &ServerConfig) -> Result<(), String> {
-    let ServerConfig { log, topics, grpc_limits, .. } = config;
+    let ServerConfig { log, topics, grpc_limits, kafka_limits, .. } = config;
     within("broker_id", config.broker_id, 0, i32::MAX)?;
     span("drain_timeout", config.drain_timeout, Duration::ZERO, YEAR)?;
     for (name, amount, least, most) in [
@@ -33,6 +33,8 @@ pub(super) fn check(config: &ServerConfig) -> Result<(), String> {
         ("grpc_limits.request_bytes_max", grpc_limits.request_bytes_max, MIB, TIB),
         ("grpc_limits.receive_bytes_max", grpc_limits.receive_bytes_max, MIB, TIB),
         ("grpc_limits.answer_bytes_max", grpc_limits.answer_bytes_max, MIB, TIB),
+        ("kafka_limits.request_bytes_max", kafka_limits.request_bytes_max, 17 * MIB, TIB),
+        ("kafka_limits.answer_bytes_max", kafka_limits.answer_bytes_max, 17 * MIB, TIB),
     ] {
         let amount = amount.unwrap_or(ByteCount(most));
         within(name, amount, ByteCount(least), ByteCount(most))?;

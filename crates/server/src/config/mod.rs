@@ -56,6 +56,8 @@ settings! {
         topics: TopicsConfig,
         /// What gRPC clients may use up.
         grpc_limits: GrpcLimits,
+        /// What Kafka clients may use up.
+        kafka_limits: KafkaLimits,
     }
 }
 
@@ -124,6 +126,18 @@ settings! {
         calls_max: usize = "100000",
         /// How long a connection without a call is kept. Clients connect again by themselves.
         idle_max: Duration = "15min",
+    }
+}
+
+settings! {
+    /// What Kafka clients may use up.
+    pub struct KafkaLimits ["kafka_limits"] {
+        /// Bytes of requests, of all connections together, that are not whole yet or not acknowledged; further ones are
+        /// not read until there is room. `auto`: a part of `memory_max`, at most 256MiB.
+        request_bytes_max: Option<ByteCount> = "auto",
+        /// Bytes of requests that are worked on and of answers that were not taken yet, of all connections together.
+        /// `auto`: a part of `memory_max`, at most 256MiB.
+        answer_bytes_max: Option<ByteCount> = "auto",
     }
 }
 
