@@ -96,7 +96,7 @@ fn what_belongs_together_is_checked_together() {
               + {"kind":"partitions","version":1,"body":{"topic":"<1>","first":0,"partitions":[{"replicas":[1]}]}}
               = TopicCreated(TopicCreated { id: Some(<1>), partitions: 1, collides_with: None })
             alter flights unset:max.message.bytes
-              ! `segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048576; raise `segment.bytes` or lower `max.message.bytes`
+              ! `segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048588; raise `segment.bytes` or lower `max.message.bytes`
             alter flights set:max.message.bytes=1MiB set:segment.bytes=2MiB
               + {"kind":"topic_config","version":1,"body":{"topic":"<1>","changes":{"max.message.bytes":"1048576","segment.bytes":"2097152"}}}
               = TopicConfigAltered(TopicConfigAltered { id: <1>, overrides: {"max.message.bytes": "1048576", "segment.bytes": "2097152"} })

@@ -155,7 +155,7 @@ fn settings_are_checked_before_anything_is_written() {
             create flights retention.ms=often
               ! `retention.ms` cannot be `often`: it is no span of time; allowed is a span such as 12h or 7d, plain milliseconds, or -1 for ever
             create flights segment.bytes=64KiB
-              ! `segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048576; raise `segment.bytes` or lower `max.message.bytes`
+              ! `segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048588; raise `segment.bytes` or lower `max.message.bytes`
             create flights min.insync.replicas=2
               ! `min.insync.replicas` of 2 is more than the topic's replication factor of 1: nothing could ever be acknowledged; lower it, or leave it at `auto`
         "#]],

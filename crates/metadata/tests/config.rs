@@ -32,7 +32,7 @@ fn the_defaults() {
         cleanup.policy = delete (Word)
         compression.type = producer (Word)
         durability = fsync (Word)
-        max.message.bytes = 1048576 (Bytes)
+        max.message.bytes = 1048588 (Bytes)
         message.timestamp.type = CreateTime (Word)
         min.insync.replicas = auto (Number)
         producers.trusted = false (Switch)
@@ -135,7 +135,7 @@ fn settings_that_contradict_each_other_are_refused_together() {
             &[("segment.bytes", "64KiB"), ("max.message.bytes", "32KiB")],
         ],
         expect![[r#"
-            `segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048576; raise `segment.bytes` or lower `max.message.bytes`
+            `segment.bytes` of 65536 cannot hold one batch of `max.message.bytes`, 1048588; raise `segment.bytes` or lower `max.message.bytes`
             {"max.message.bytes": "32768", "segment.bytes": "65536"}
         "#]],
     );

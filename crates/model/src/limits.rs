@@ -20,8 +20,8 @@ pub const CONTROLLER_REQUESTS_MAX: usize = 1_024;
 /// Largest encoded batch that any topic may allow. A journal file holds at least two rounds of it.
 pub const BATCH_BYTES_MAX: u64 = 16 * MIB;
 
-/// Largest encoded batch that a topic allows unless it says otherwise. Kafka's default is 1 MiB too.
-pub const BATCH_BYTES_MAX_DEFAULT: u64 = MIB;
+/// Largest encoded batch that a topic allows unless it says otherwise: Kafka's default, to the byte.
+pub const BATCH_BYTES_MAX_DEFAULT: u64 = MIB + 12;
 
 /// Most records of one batch. Kafka's count is 32 bits; this keeps a hostile count cheap.
 pub const BATCH_RECORDS_MAX: u32 = 4 * 1024 * 1024;

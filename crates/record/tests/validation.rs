@@ -108,7 +108,7 @@ fn sizes_and_formats() {
         long,
         &rules,
         expect![
-            "batch of 2.0 GiB is over the topic's limit of 1 MiB; send smaller batches or raise max.message.bytes"
+            "batch of 2.0 GiB is over the topic's limit of 1.0 MiB; send smaller batches or raise max.message.bytes"
         ],
     );
 }
