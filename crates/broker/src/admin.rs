@@ -92,6 +92,11 @@ impl Broker {
         Ok(partition.stream().with_producers(|table| table.iter().map(describe).collect()))
     }
 
+    /// How large the disk of this broker's data is, and how much of it is free, as far as it says.
+    pub fn disk_bytes(&self) -> (Option<u64>, Option<u64>) {
+        self.0.log.disk_bytes()
+    }
+
     /// The cluster as this broker sees it.
     pub fn describe_cluster(&self) -> ClusterDescription {
         let image = self.image();

@@ -36,9 +36,14 @@ pub(super) fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let cluster = broker.describe_cluster();
     let this = cluster.brokers.iter().find(|one| one.id == cluster.this_broker);
     let directory = this.map(|one| one.directory.to_string()).unwrap_or_default();
+    let said =
+        |bytes: Option<u64>| bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    let (total, usable) = broker.disk_bytes();
     let result = DescribeLogDirsResult {
         log_dir: directory.into(),
         topics: topics.collect(),
+        total_bytes: said(total),
+        usable_bytes: said(usable),
         ..Default::default()
     };
     Ok(call.encode(&DescribeLogDirsResponse { results: vec![result], ..Default::default() }))

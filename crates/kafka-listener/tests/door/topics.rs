@@ -8,6 +8,9 @@ use ottla_kafka_codec::messages::create_topics::{
 use ottla_kafka_codec::messages::delete_topics::{
     DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };
+use ottla_kafka_codec::messages::describe_log_dirs::{
+    DescribeLogDirsRequest, DescribeLogDirsResponse,
+};
 use ottla_kafka_codec::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse,
 };
@@ -216,4 +219,14 @@ fn topics_are_deleted_by_name_and_by_id() {
         };
         assert_eq!(delete(), again);
     }
+}
+
+#[test]
+fn the_directory_says_how_large_its_disk_is() {
+    let door = Door::open();
+    let mut client = door.with_topic("t", 1);
+    let reply = client.ask(4, &DescribeLogDirsRequest { topics: None });
+    let answer = reply.read::<DescribeLogDirsResponse<'_>>();
+    let [directory] = &answer.results[..] else { panic!("one directory: {answer:?}") };
+    assert!(0 < directory.usable_bytes && directory.usable_bytes <= directory.total_bytes);
 }

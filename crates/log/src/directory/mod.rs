@@ -410,6 +410,12 @@ impl LogDirectory {
         self.shared().metrics()
     }
 
+    /// How large the file system of the data is, where it is one, and how much of it is free.
+    pub fn disk_bytes(&self) -> (Option<u64>, Option<u64>) {
+        let data = &self.shared().data;
+        (data.total_bytes(), data.free_bytes().ok())
+    }
+
     /// Bytes of all journal rounds written so far; cheap enough to be asked after every round.
     pub fn round_bytes(&self) -> u64 {
         self.shared().counters.round_bytes.get()

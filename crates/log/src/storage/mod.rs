@@ -95,6 +95,11 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// Bytes that can still be written, to an ordinary user.
     fn free_bytes(&self) -> Result<u64>;
 
+    /// How large what lies under it is, where that is a file system.
+    fn total_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Takes the lock file at `path`, making it if needed. The lock lasts until the guard is dropped
     /// or the process ends in any way; it never outlives the process.
     ///

@@ -16,6 +16,12 @@ pub(super) fn free_bytes(dir: &File) -> io::Result<u64> {
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
+/// Bytes that the file system has in all.
+pub(super) fn total_bytes(dir: &File) -> io::Result<u64> {
+    let room = rustix::fs::fstatvfs(dir)?;
+    Ok(room.f_blocks.saturating_mul(room.f_frsize))
+}
+
 /// Whether `syncfs` flushes to stable storage here. FUSE does not pass it on to the process behind,
 /// and macOS has none.
 pub(super) fn flushes_whole(kind: &StorageKind) -> bool {

@@ -184,6 +184,10 @@ impl Storage for FilesStorage {
             .map_err(|error| StorageError::from_io(Operation::Inspect, "", error))
     }
 
+    fn total_bytes(&self) -> Option<u64> {
+        kind::total_bytes(&self.handle).ok()
+    }
+
     fn lock(&self, path: &str) -> Result<Box<dyn StorageLock>> {
         let full = self.path(path)?;
         let wrap = |error| StorageError::from_io(Operation::Lock, path, error);
