@@ -8,6 +8,7 @@ use ottla_kafka_codec::ErrorCode;
 use ottla_metadata::TopicImage;
 use ottla_model::TopicName;
 
+use super::topics;
 use crate::call::Call;
 use crate::errors;
 
@@ -49,11 +50,39 @@ pub(super) fn unknown_kind(kind: i8) -> Refusal {
     (ErrorCode::INVALID_REQUEST, why)
 }
 
+/// What becomes of a topic's settings: new values, and what goes back to its default.
+pub(super) type Changes = (BTreeMap<String, String>, Vec<String>);
+
+/// Changes the settings of each resource by what the request says of it; the answers, in order.
+pub(super) async fn alter_each<R>(
+    call: &Call,
+    resources: Vec<((i8, String), &R)>,
+    change: impl Fn(&TopicImage, &R) -> Result<Changes, Refusal>,
+    validate_only: bool,
+) -> Vec<(ErrorCode, Option<String>)> {
+    let repeated = topics::repeated(resources.iter().map(|(whose, _)| whose));
+    let mut answers = Vec::with_capacity(resources.len());
+    for (whose, resource) in &resources {
+        let altered = match repeated.contains(&whose) {
+            false => {
+                let change = |topic: &TopicImage| change(topic, resource);
+                alter(call, (whose.0, &whose.1), change, validate_only).await
+            }
+            true => Err((ErrorCode::INVALID_REQUEST, "the resource is listed twice".to_owned())),
+        };
+        answers.push(match altered {
+            Ok(()) => (ErrorCode::NONE, None),
+            Err((code, message)) => (code, Some(message)),
+        });
+    }
+    answers
+}
+
 /// Changes a topic's settings: `set` holds new values, `unset` what goes back to its default.
-pub(super) async fn alter(
+async fn alter(
     call: &Call,
     (kind, name): (i8, &str),
-    change: impl FnOnce(&TopicImage) -> Result<(BTreeMap<String, String>, Vec<String>), Refusal>,
+    change: impl FnOnce(&TopicImage) -> Result<Changes, Refusal>,
     validate_only: bool,
 ) -> Result<(), Refusal> {
     match kind {

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ottla_kafka_codec::messages::incremental_alter_configs::{
-    AlterConfigsResource, AlterConfigsResourceResponse, AlterableConfig,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
 };
 use ottla_kafka_codec::{CodecError, ErrorCode};
 use ottla_metadata::TopicImage;
 
 use super::configs::{self, Refusal};
-use super::topics;
 use crate::call::Call;
 use crate::configs::{is_list, of_topic};
 
@@ -23,38 +22,27 @@ const SUBTRACT: i8 = 3;
 
 pub(super) async fn answer(call: &Call) -> Result<Vec<Bytes>, CodecError> {
     let request: IncrementalAlterConfigsRequest<'_> = call.decode()?;
-    let mut responses = Vec::with_capacity(request.resources.len());
     let whose = |of: &AlterConfigsResource<'_>| (of.resource_type, of.resource_name.to_string());
-    let repeated = topics::repeated(request.resources.iter().map(whose));
-    for resource in &request.resources {
-        let altered = match repeated.contains(&whose(resource)) {
-            false => {
-                let whose = (resource.resource_type, &*resource.resource_name);
-                let change = |topic: &TopicImage| changes(topic, &resource.configs);
-                configs::alter(call, whose, change, request.validate_only).await
-            }
-            true => Err((ErrorCode::INVALID_REQUEST, "the resource is listed twice".to_owned())),
-        };
-        let (code, message) = match altered {
-            Ok(()) => (ErrorCode::NONE, None),
-            Err((code, message)) => (code, Some(message.into())),
-        };
-        responses.push(AlterConfigsResourceResponse {
+    let resources: Vec<_> = request.resources.iter().map(|of| (whose(of), of)).collect();
+    let altered = configs::alter_each(call, resources, changes, request.validate_only).await;
+    let answered = request.resources.iter().zip(altered).map(|(resource, (code, message))| {
+        AlterConfigsResourceResponse {
             error_code: code.0,
-            error_message: message,
+            error_message: message.map(Into::into),
             resource_type: resource.resource_type,
             resource_name: resource.resource_name.clone(),
-        });
-    }
+        }
+    });
+    let responses = answered.collect();
     Ok(call.encode(&IncrementalAlterConfigsResponse { responses, ..Default::default() }))
 }
 
 fn changes(
     topic: &TopicImage,
-    configs: &[AlterableConfig<'_>],
+    resource: &AlterConfigsResource<'_>,
 ) -> Result<(BTreeMap<String, String>, Vec<String>), Refusal> {
     let (mut set, mut unset, mut seen) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-    for config in configs {
+    for config in &resource.configs {
         let name = config.name.to_string();
         if !seen.insert(name.clone()) {
             return Err((ErrorCode::INVALID_REQUEST, format!("`{name}` is listed twice")));
