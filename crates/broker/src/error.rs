@@ -93,6 +93,11 @@ pub enum BatchFault {
     Rules,
     /// It is more than one, or of a size that nobody takes, once it is decompressed.
     Size,
+    /// The timestamp of a record is too far from the broker's clock.
+    Timestamp {
+        /// Which record, counted from 0.
+        record: u32,
+    },
 }
 
 /// A batch was not acknowledged.

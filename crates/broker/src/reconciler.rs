@@ -11,13 +11,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ottla_log::{LogDirectory, Stream, StreamError, StreamSettings};
 use ottla_metadata::config::MessageTimestampType;
 use ottla_metadata::{Delta, Image, PartitionImage, TopicConfig, TopicImage};
 use ottla_model::{Durability, Offset, PartitionId, StreamId, TopicId};
 use ottla_partition::ReplicaConfig;
-use ottla_record::{BatchRules, TimestampType};
+use ottla_record::{BatchRules, TimestampSpans, TimestampType};
 use tokio::sync::watch;
 
 use crate::config::BrokerConfig;
@@ -223,6 +224,10 @@ impl Reconciler {
                 trust_compressed: config.producers_trusted,
                 ..BatchRules::for_client(config.max_message_bytes)
             },
+            timestamp_spans: TimestampSpans {
+                before_ms_max: millis(config.timestamp_before_max),
+                after_ms_max: millis(config.timestamp_after_max),
+            },
             timestamp_type: match config.message_timestamp_type {
                 MessageTimestampType::CreateTime => TimestampType::CreateTime,
                 MessageTimestampType::LogAppendTime => TimestampType::LogAppendTime,
@@ -230,6 +235,10 @@ impl Reconciler {
             ack_wait_max: self.config.ack_wait_max,
         }
     }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The streams that no topic of the image has, the metadata's own aside.

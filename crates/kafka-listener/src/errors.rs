@@ -21,6 +21,9 @@ pub(crate) fn of_produce(error: &ProduceError) -> ErrorCode {
         ProduceError::Lookup(error) => of_lookup(error),
         ProduceError::Invalid { fault: BatchFault::Corrupt, .. } => ErrorCode::CORRUPT_MESSAGE,
         ProduceError::Invalid { fault: BatchFault::Rules, .. } => ErrorCode::INVALID_RECORD,
+        ProduceError::Invalid { fault: BatchFault::Timestamp { .. }, .. } => {
+            ErrorCode::INVALID_TIMESTAMP
+        }
         ProduceError::Invalid { fault: BatchFault::Size, .. } | ProduceError::TooLarge { .. } => {
             ErrorCode::MESSAGE_TOO_LARGE
         }

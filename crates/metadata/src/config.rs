@@ -18,6 +18,8 @@ pub use error::ConfigError;
 pub use inert::{INERT, InertKind, InertSetting};
 pub use setting::{SETTINGS, Setting, ValueKind};
 
+/// As long as a setting can say.
+const FOR_EVER: Duration = Duration::from_millis(i64::MAX as u64);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A topic's settings, resolved: every one has a value.
@@ -31,6 +33,10 @@ pub struct TopicConfig {
     pub durability: Durability,
     /// `max.message.bytes`: the largest encoded batch, in bytes.
     pub max_message_bytes: u64,
+    /// `message.timestamp.after.max.ms`: how far ahead of the broker's clock a timestamp may be.
+    pub timestamp_after_max: Duration,
+    /// `message.timestamp.before.max.ms`: how far behind the broker's clock a timestamp may be.
+    pub timestamp_before_max: Duration,
     /// `message.timestamp.type`: whose clock a record's timestamp is.
     pub message_timestamp_type: MessageTimestampType,
     /// `min.insync.replicas`: how many replicas must have a batch; none is by replication factor.
@@ -54,6 +60,8 @@ impl Default for TopicConfig {
             compression_type: CompressionType::Producer,
             durability: Durability::Fsync,
             max_message_bytes: BATCH_BYTES_MAX_DEFAULT,
+            timestamp_after_max: FOR_EVER,
+            timestamp_before_max: FOR_EVER,
             message_timestamp_type: MessageTimestampType::CreateTime,
             min_insync_replicas: None,
             producers_trusted: false,

@@ -33,6 +33,8 @@ fn the_defaults() {
         compression.type = producer (Word)
         durability = fsync (Word)
         max.message.bytes = 1048588 (Bytes)
+        message.timestamp.after.max.ms = 9223372036854775807 (Millis)
+        message.timestamp.before.max.ms = 9223372036854775807 (Millis)
         message.timestamp.type = CreateTime (Word)
         min.insync.replicas = auto (Number)
         producers.trusted = false (Switch)
@@ -177,7 +179,7 @@ fn settings_without_effect() {
             &[("flush.ms", "soon")],
             &[("remote.storage.enable", "false")],
             &[("remote.storage.enable", "true")],
-            &[("message.timestamp.after.max.ms", "3600000")],
+            &[("message.timestamp.after.max.ms", "1h"), ("message.timestamp.before.max.ms", "-1")],
             &[("min.cleanable.dirty.ratio", "NaN")],
         ],
         expect![[r#"
@@ -185,7 +187,7 @@ fn settings_without_effect() {
             `flush.ms` cannot be `soon`: it is no such value; allowed is a whole number
             {"remote.storage.enable": "false"}
             `remote.storage.enable` cannot be `true`: there is no tiered storage; allowed is false
-            `message.timestamp.after.max.ms` cannot be `3600000`: timestamps are not compared with the broker's clock; allowed is 9223372036854775807
+            `message.timestamp.before.max.ms` cannot be `-1`: it is no span of time; allowed is a span such as 12h or 7d, or plain milliseconds
             `min.cleanable.dirty.ratio` cannot be `NaN`: it is no such value; allowed is a number from 0 to 1
         "#]],
     );

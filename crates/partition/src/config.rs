@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ottla_model::{BrokerId, Durability, StreamId};
-use ottla_record::{BatchRules, TimestampType};
+use ottla_record::{BatchRules, TimestampSpans, TimestampType};
 
 /// The settings of one replica. Replaced whole when the topic's settings change.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +22,9 @@ pub struct ReplicaConfig {
     pub min_insync: u32,
     /// What a batch must be to be taken. Checked by the driver before it takes the lock.
     pub rules: BatchRules,
+    /// How far the timestamps that producers give may lie from this broker's clock. Nobody looks where
+    /// they are this broker's own.
+    pub timestamp_spans: TimestampSpans,
     /// Whose clock the records' timestamps are.
     pub timestamp_type: TimestampType,
     /// How long a producer waits for its acknowledgement before it is told that the outcome is

@@ -195,6 +195,19 @@ pub enum RecordFault {
     /// The topic is compacted, and compaction needs a key.
     #[error("it has no key, which a compacted topic needs")]
     KeyMissing,
+    /// It is older or newer than its topic allows.
+    #[error(
+        "its timestamp {found} is not between {oldest} and {newest}: see message.timestamp.before.max.ms and \
+         message.timestamp.after.max.ms of the topic"
+    )]
+    Timestamp {
+        /// Its timestamp.
+        found: i64,
+        /// The oldest that is allowed.
+        oldest: i64,
+        /// The newest that is allowed.
+        newest: i64,
+    },
 }
 
 impl Answers for BatchError {

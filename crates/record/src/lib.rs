@@ -37,7 +37,7 @@ pub use error::{BatchError, RecordFault};
 pub use header::BatchHeader;
 pub use layout::{HEAD_BYTES, HEADER_BYTES};
 pub use renumber::renumber;
-pub use rules::{BatchRules, Origin};
+pub use rules::{BatchRules, Origin, TimestampRules, TimestampSpans};
 pub use stamp::StampedBatch;
 pub use validate::{CheckedBatch, validate, validate_with};
 pub use view::BatchView;

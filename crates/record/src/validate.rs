@@ -21,7 +21,7 @@ use crate::compression::{Compression, Scratch};
 use crate::error::{BatchError, RecordFault};
 use crate::header::BatchHeader;
 use crate::layout::{HEADER_BYTES, RECORD_BYTES_MIN};
-use crate::rules::{BatchRules, Origin};
+use crate::rules::{BatchRules, Origin, TimestampRules};
 use crate::stamp::restamp_timestamps;
 use crate::view::BatchView;
 use crate::walk::RecordWalk;
@@ -85,7 +85,14 @@ pub fn validate_with(
             let walk = view.records(scratch, rules.decompressed_bytes_max)?;
             check_records(walk, &header, rules)?
         }
-        false => header.max_timestamp,
+        false => {
+            let ends = [header.base_timestamp, header.max_timestamp];
+            let check = |timestamp| check_timestamp(timestamp, rules);
+            ends.into_iter()
+                .try_for_each(check)
+                .map_err(|fault| BatchError::Record { index: 0, fault })?;
+            header.max_timestamp
+        }
     };
     let checked = CheckedBatch { header, bytes };
     match rules.origin {
@@ -187,6 +194,7 @@ fn check_records(
 ) -> Result<Timestamp, BatchError> {
     let mut largest = Timestamp::NONE.0;
     let mut expected = 0;
+    let bounded = rules.timestamps != TimestampRules::ANY;
     walk.check_all(|record| {
         let found = record.offset_delta;
         if found != expected && rules.origin == Origin::Client {
@@ -195,11 +203,23 @@ fn check_records(
         if rules.key_required && record.key.is_none() {
             return Err(RecordFault::KeyMissing);
         }
-        largest = largest.max(header.base_timestamp.0.wrapping_add(record.timestamp_delta));
+        let timestamp = header.base_timestamp.0.wrapping_add(record.timestamp_delta);
+        if bounded {
+            check_timestamp(Timestamp(timestamp), rules)?;
+        }
+        largest = largest.max(timestamp);
         expected += 1;
         Ok(())
     })?;
     Ok(Timestamp(largest))
+}
+
+fn check_timestamp(timestamp: Timestamp, rules: &BatchRules) -> Result<(), RecordFault> {
+    if rules.timestamps.allow(timestamp) {
+        return Ok(());
+    }
+    let (oldest, newest) = (rules.timestamps.oldest.0, rules.timestamps.newest.0);
+    Err(RecordFault::Timestamp { found: timestamp.0, oldest, newest })
 }
 
 /// Some clients leave `max_timestamp` at -1, and forwarders send batches on whose timestamps another

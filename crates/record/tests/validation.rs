@@ -4,8 +4,8 @@ use bytes::Bytes;
 use expect_test::{Expect, expect};
 use ottla_model::{Answers, Outcome, Retry, Timestamp};
 use ottla_record::{
-    BatchBuilder, BatchOptions, BatchRules, BatchView, Batches, Compression, HEADER_BYTES,
-    NO_HEADERS, Scratch, crc32c, validate,
+    BatchBuilder, BatchError, BatchOptions, BatchRules, BatchView, Batches, Compression,
+    HEADER_BYTES, NO_HEADERS, RecordFault, Scratch, TimestampSpans, crc32c, validate,
 };
 
 fn good(compression: Compression) -> Vec<u8> {
@@ -346,4 +346,31 @@ fn a_partial_batch_ends_the_iteration_and_a_bad_one_fails_it() {
     let stream = [&batch[..], &bad[..], &batch[..]].concat();
     let verdicts: Vec<_> = Batches::new(&stream).map(|batch| batch.is_ok()).collect();
     assert_eq!(verdicts, [true, false]);
+}
+
+#[test]
+fn timestamps_lie_within_what_is_allowed() {
+    let made = |timestamps: &[i64]| {
+        let mut builder = BatchBuilder::new();
+        for timestamp in timestamps {
+            builder.push(Timestamp(*timestamp), None, Some(b"v"), NO_HEADERS);
+        }
+        builder.finish(&BatchOptions::default())
+    };
+    let spans = TimestampSpans { before_ms_max: 10, after_ms_max: 5 };
+    let timestamps = spans.around(Timestamp(100));
+    let rules = BatchRules { timestamps, ..BatchRules::default() };
+    for within in [&[90][..], &[105], &[95, 90, 105], &[-1]] {
+        assert!(validate(made(within), &rules).is_ok(), "{within:?}");
+    }
+    for (without, blamed) in [(&[89][..], 0), (&[106], 0), (&[100, 106, 100], 1)] {
+        let error = validate(made(without), &rules).expect_err("refused");
+        let fault = RecordFault::Timestamp { found: without[blamed], oldest: 90, newest: 105 };
+        let index = u32::try_from(blamed).expect("few");
+        assert_eq!(error, BatchError::Record { index, fault });
+        let trusting = BatchRules { trust_plain: true, ..rules };
+        assert!(validate(made(without), &trusting).is_err(), "the header says so too");
+    }
+    let any = BatchRules { timestamps: TimestampSpans::ANY.around(Timestamp(0)), ..rules };
+    assert!(validate(made(&[i64::MIN + 1]), &any).is_ok());
 }

@@ -7,7 +7,10 @@ use ottla_log::producers::{ProducerBatch, Verdict};
 use ottla_model::limits::BATCH_BYTES_MAX;
 use ottla_model::{ByteCount, Moment};
 use ottla_partition::{Appended, Wanted};
-use ottla_record::{BatchError, BatchHeader, BatchRules, CheckedBatch, validate};
+use ottla_record::{
+    BatchError, BatchHeader, BatchRules, CheckedBatch, RecordFault, TimestampRules, TimestampType,
+    validate,
+};
 
 use super::Partition;
 use super::state::{Answer, State, at_once};
@@ -29,7 +32,7 @@ impl Partition {
     }
 
     fn check(&self, batch: Bytes) -> Result<CheckedBatch, ProduceError> {
-        let rules = self.state.lock().replica.config().rules;
+        let rules = self.rules();
         validate(batch.clone(), &rules).or_else(|error| {
             self.check_resent(batch, &rules).ok_or_else(|| match error {
                 BatchError::TooLarge { size, size_max } => {
@@ -38,6 +41,17 @@ impl Partition {
                 other => ProduceError::Invalid { fault: fault(&other), why: other.to_string() },
             })
         })
+    }
+
+    /// The rules of this moment.
+    fn rules(&self) -> BatchRules {
+        let state = self.state.lock();
+        let config = state.replica.config();
+        let timestamps = match config.timestamp_type {
+            TimestampType::CreateTime => config.timestamp_spans.around(self.around.clock.now()),
+            TimestampType::LogAppendTime => TimestampRules::ANY,
+        };
+        BatchRules { timestamps, ..config.rules }
     }
 
     /// A batch that was taken once and is sent again is no less welcome under rules that became stricter
@@ -106,6 +120,9 @@ fn fault(error: &BatchError) -> BatchFault {
             BatchFault::Corrupt
         }
         BatchError::TooLarge { .. } | BatchError::OverBudget { .. } => BatchFault::Size,
+        BatchError::Record { index, fault: RecordFault::Timestamp { .. } } => {
+            BatchFault::Timestamp { record: *index }
+        }
         _ => BatchFault::Rules,
     }
 }

@@ -10,7 +10,9 @@ use ottla_model::{
     Acks, BrokerId, Durability, LeaderEpoch, PartitionId, ProducerEpoch, ProducerId, Rng, Sequence,
     StreamId, Timestamp, TopicId,
 };
-use ottla_record::{BatchBuilder, BatchOptions, BatchRules, NO_HEADERS, TimestampType};
+use ottla_record::{
+    BatchBuilder, BatchOptions, BatchRules, NO_HEADERS, TimestampSpans, TimestampType,
+};
 use ottla_runtime::{Metrics, Shutdown};
 
 use super::*;
@@ -84,6 +86,7 @@ fn config(stream: StreamId, durability: Durability) -> ReplicaConfig {
         flushes: true,
         min_insync: 1,
         rules: BatchRules::for_client(4096),
+        timestamp_spans: TimestampSpans::ANY,
         timestamp_type: TimestampType::CreateTime,
         ack_wait_max: Duration::from_secs(1),
     }

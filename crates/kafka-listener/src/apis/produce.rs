@@ -7,10 +7,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ottla_broker::{ProduceAck, ProduceError, ProduceRequest as Batch, Produced, TopicRef};
+use ottla_broker::{
+    BatchFault, ProduceAck, ProduceError, ProduceRequest as Batch, Produced, TopicRef,
+};
 use ottla_kafka_codec::messages::produce::{
-    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceResponse,
 };
 use ottla_kafka_codec::{CodecError, ErrorCode, Uuid};
 use ottla_model::{Acks, PartitionId};
@@ -36,29 +38,40 @@ const WEIGHT_OF_ONE: usize = 256;
 /// log keeps its newest batches there, and would keep the whole request with it.
 const SHARED_PART: usize = 16;
 
-/// What a partition answers about its producers.
-const OUT_OF_SEQUENCE: [ErrorCode; 2] =
-    [ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode::INVALID_PRODUCER_EPOCH];
+/// What is found only when a batch is held against its partition, which is told with the error.
+const OF_THE_PARTITION: [ErrorCode; 3] = [
+    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+    ErrorCode::INVALID_PRODUCER_EPOCH,
+    ErrorCode::INVALID_TIMESTAMP,
+];
 
 /// A batch that was not taken.
 #[derive(Debug)]
 struct Refusal {
     code: ErrorCode,
     message: Option<String>,
+    /// The record to blame, where it is one.
+    record: Option<i32>,
     /// Where the partition begins, where it was looked at before the batch was refused.
     log_start: i64,
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None, log_start: -1 }
+        Self { code, message: None, record: None, log_start: -1 }
     }
 }
 
 impl From<&ProduceError> for Refusal {
     fn from(error: &ProduceError) -> Self {
         let code = errors::of_produce(error);
-        Self { message: Some(error.to_string()), ..Self::from(code) }
+        let record = match error {
+            ProduceError::Invalid { fault: BatchFault::Timestamp { record }, .. } => {
+                i32::try_from(*record).ok()
+            }
+            _ => None,
+        };
+        Self { message: Some(error.to_string()), record, ..Self::from(code) }
     }
 }
 
@@ -147,7 +160,7 @@ async fn append(
 
 fn refused(call: &Call, error: &ProduceError, topic: &TopicRef, partition: PartitionId) -> Refusal {
     let refusal = Refusal::from(error);
-    if !OUT_OF_SEQUENCE.contains(&refusal.code) {
+    if !OF_THE_PARTITION.contains(&refusal.code) {
         return refusal;
     }
     let described = call.door.broker.describe_partition(topic, partition);
@@ -236,7 +249,8 @@ fn answered(index: i32, produced: Result<Produced, Refusal>) -> PartitionProduce
             log_start_offset: produced.log_start.0,
             ..Default::default()
         },
-        Err(Refusal { code, message, log_start }) => PartitionProduceResponse {
+        Err(Refusal { code, message, record, log_start }) => PartitionProduceResponse {
+            record_errors: record.into_iter().map(|at| blamed(at, message.as_deref())).collect(),
             index,
             error_code: code.0,
             base_offset: -1,
@@ -245,4 +259,9 @@ fn answered(index: i32, produced: Result<Produced, Refusal>) -> PartitionProduce
             ..Default::default()
         },
     }
+}
+
+fn blamed(batch_index: i32, message: Option<&str>) -> BatchIndexAndErrorMessage<'static> {
+    let batch_index_error_message = message.map(|message| message.to_owned().into());
+    BatchIndexAndErrorMessage { batch_index, batch_index_error_message }
 }

@@ -26,6 +26,7 @@ pub(crate) fn run(client: Client) -> String {
     script.metadata();
     script.produce();
     script.idempotence();
+    script.timestamps();
     script.fetch();
     script.sessions();
     script.list_offsets();

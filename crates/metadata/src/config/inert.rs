@@ -61,7 +61,6 @@ const NO_INDEX_SETTING: &str = "Has no effect: indexes and segments are laid out
 const NO_REPLICATION: &str = "Has no effect: there is no replication yet.";
 const DURABLE: &str = "Has no effect: `durability` says when records are on stable storage.";
 const NO_TIERS: &str = "Can only be this: there is no tiered storage.";
-const ANY_TIME: &str = "Can only be this: timestamps are not compared with the broker's clock.";
 
 /// Every setting of Kafka 4.3 that has no effect here, by name.
 pub static INERT: &[InertSetting] = &[
@@ -78,8 +77,6 @@ pub static INERT: &[InertSetting] = &[
     fixed("local.retention.bytes", InertKind::Long, "-2", NO_TIERS),
     fixed("local.retention.ms", InertKind::Long, "-2", NO_TIERS),
     inert("max.compaction.lag.ms", InertKind::Long, FOR_EVER, NO_COMPACTION),
-    fixed("message.timestamp.after.max.ms", InertKind::Long, FOR_EVER, ANY_TIME),
-    fixed("message.timestamp.before.max.ms", InertKind::Long, FOR_EVER, ANY_TIME),
     inert("min.cleanable.dirty.ratio", InertKind::Ratio, "0.5", NO_COMPACTION),
     inert("min.compaction.lag.ms", InertKind::Long, "0", NO_COMPACTION),
     inert("preallocate", InertKind::Boolean, "false", NO_INDEX_SETTING),

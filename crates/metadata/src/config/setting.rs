@@ -98,6 +98,24 @@ pub static SETTINGS: &[Setting] = &[
         get: |config| config.max_message_bytes.to_string(),
     },
     Setting {
+        name: "message.timestamp.after.max.ms",
+        kind: ValueKind::Millis,
+        allowed: "a span such as 12h or 7d, or plain milliseconds",
+        doc: "How far ahead of the leader's clock the timestamp of a record may be that its producer \
+              gave it. A batch with a record further ahead is refused.",
+        set: |config, text| put(&mut config.timestamp_after_max, span(text, Duration::ZERO)),
+        get: |config| config.timestamp_after_max.as_millis().to_string(),
+    },
+    Setting {
+        name: "message.timestamp.before.max.ms",
+        kind: ValueKind::Millis,
+        allowed: "a span such as 12h or 7d, or plain milliseconds",
+        doc: "How far behind the leader's clock the timestamp of a record may be that its producer \
+              gave it. A batch with a record further behind is refused.",
+        set: |config, text| put(&mut config.timestamp_before_max, span(text, Duration::ZERO)),
+        get: |config| config.timestamp_before_max.as_millis().to_string(),
+    },
+    Setting {
         name: "message.timestamp.type",
         kind: ValueKind::Word,
         allowed: "`CreateTime` or `LogAppendTime`",

@@ -24,7 +24,8 @@ use ottla_model::{
 };
 use ottla_partition::{Appended, Effect, Fetch, Produced, Replica, ReplicaConfig, Wanted};
 use ottla_record::{
-    BatchBuilder, BatchOptions, BatchRules, CheckedBatch, NO_HEADERS, TimestampType, validate,
+    BatchBuilder, BatchOptions, BatchRules, CheckedBatch, NO_HEADERS, TimestampSpans,
+    TimestampType, validate,
 };
 
 pub(crate) use log::FakeLog;
@@ -51,6 +52,7 @@ pub(crate) fn config() -> ReplicaConfig {
         flushes: true,
         min_insync: 1,
         rules: BatchRules::default(),
+        timestamp_spans: TimestampSpans::ANY,
         timestamp_type: TimestampType::CreateTime,
         ack_wait_max: ACK_WAIT,
     }

@@ -197,4 +197,39 @@ impl Script {
             }
         }
     }
+
+    /// Records of long ago and of far ahead, on topics that take neither.
+    pub(super) fn timestamps(&mut self) {
+        use produce::ProduceResponse;
+        const A_DAY: &str = "86400000";
+        let bounds = ["message.timestamp.before.max.ms", "message.timestamp.after.max.ms"];
+        for (name, bound) in ["past", "future"].into_iter().zip(bounds) {
+            let topic = create_topics::CreatableTopic {
+                name: name.into(),
+                num_partitions: 1,
+                replication_factor: 1,
+                configs: vec![create_topics::CreatableTopicConfig {
+                    name: bound.into(),
+                    value: Some(A_DAY.into()),
+                }],
+                ..Default::default()
+            };
+            let topics = vec![topic];
+            let create = create_topics::CreateTopicsRequest { topics, ..Default::default() };
+            self.client.ask(5, &create).expect("answered");
+        }
+        let at = |timestamp| {
+            let mut builder = BatchBuilder::new();
+            builder.push(Timestamp(timestamp), None, Some(b"x"), NO_HEADERS);
+            builder.finish(&BatchOptions::default())
+        };
+        for version in [5, 8, 12] {
+            let request = producing("past", 0, vec![at(5)]);
+            step!(self, "produce of long ago", version, ProduceResponse<'_>, request);
+            let request = producing("future", 0, vec![at(9_000_000_000_000)]);
+            step!(self, "produce of far ahead", version, ProduceResponse<'_>, request);
+        }
+        let request = producing("past", 0, vec![at(-1)]);
+        step!(self, "produce without a time", 12, ProduceResponse<'_>, request);
+    }
 }
