@@ -13,8 +13,8 @@ use ottla_model::{
 };
 use ottla_partition::{Replica, ReplicaConfig, ReplicaLog};
 use ottla_record::{
-    BatchBuilder, BatchOptions, BatchRules, CheckedBatch, NO_HEADERS, StampedBatch, TimestampType,
-    validate,
+    BatchBuilder, BatchOptions, BatchRules, CheckedBatch, NO_HEADERS, StampedBatch, TimestampSpans,
+    TimestampType, validate,
 };
 
 /// Batches of one journal round, as under load.
@@ -74,6 +74,7 @@ fn replica(log: &Counter) -> Replica {
         flushes: true,
         min_insync: 1,
         rules: BatchRules::default(),
+        timestamp_spans: TimestampSpans::ANY,
         timestamp_type: TimestampType::CreateTime,
         ack_wait_max: Duration::from_secs(30),
     };
