@@ -167,7 +167,7 @@ impl Watcher {
         self.last = now;
         let explained = moments.slowest.iter().map(|slow| self.traces.explain(slow, &moments));
         self.worst.extend(explained);
-        self.worst.sort_by(|a, b| b.took.cmp(&a.took));
+        self.worst.sort_by_key(|slow| std::cmp::Reverse(slow.took));
         self.worst.truncate(WORST_MAX);
         let row = Row { moments, did, company: company.so_far() };
         // Who pipes this into something that ends early wants the rest all the same.
