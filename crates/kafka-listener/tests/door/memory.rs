@@ -199,20 +199,25 @@ fn limits() -> (usize, usize) {
     (files.unwrap_or(1_024), pages.unwrap_or_default() * 4096)
 }
 
+/// Says it even where the output of tests that pass is kept back.
+fn loudly(line: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stdout(), "{line}").expect("somebody listens");
+}
+
 #[test]
 fn connections_that_idle_cost_little() {
     const WANTED: usize = 20_000;
     const EACH_MAX: usize = 64 * 1024;
     if !cfg!(target_os = "linux") {
-        return println!("SKIPPED: idle connections are measured on Linux only");
+        return loudly(format_args!("SKIPPED: idle connections are measured on Linux only"));
     }
     let (files, _) = limits();
     // Both ends are here, and other tests have some too.
     let count = WANTED.min(files.saturating_sub(2_000) / 2);
     if count < WANTED {
-        println!(
+        loudly(format_args!(
             "SKIPPED in part: {count} idle connections, not {WANTED}: at most {files} descriptors"
-        );
+        ));
     }
     let strict = Strict::open(MIB, MIB, KafkaSettings::default());
     let address = strict.listener.address();
@@ -234,7 +239,7 @@ fn connections_that_idle_cost_little() {
     }
     strict.waits_until("connections", |open| open == count);
     let each = limits().1.saturating_sub(before) / count;
-    println!("figure: an idle Kafka connection of {count} costs {each} bytes");
+    loudly(format_args!("figure: an idle Kafka connection of {count} costs {each} bytes"));
     assert!(each <= EACH_MAX, "{each}");
     works(&mut strict.client());
 }
