@@ -61,9 +61,10 @@ impl Budget {
         self.free.load(Ordering::Relaxed)
     }
 
-    /// More bytes are in no file.
-    pub(crate) fn charge(&self, bytes: u64) {
-        self.unfilled.fetch_add(bytes, Ordering::Relaxed);
+    /// More bytes are in no file. Answers whether memory is scarce since just now.
+    pub(crate) fn charge(&self, bytes: u64) -> bool {
+        let before = self.unfilled.fetch_add(bytes, Ordering::Relaxed);
+        !self.would_be_scarce(before) && self.would_be_scarce(before + bytes)
     }
 
     /// Fewer are.
@@ -102,7 +103,11 @@ impl Budget {
 
     /// Whether producers may have to wait soon: five eighths are used, more than forced fills leave.
     pub(crate) fn is_scarce(&self) -> bool {
-        self.unfilled() > self.unfilled_max / 8 * 5
+        self.would_be_scarce(self.unfilled())
+    }
+
+    fn would_be_scarce(&self, unfilled: u64) -> bool {
+        unfilled > self.unfilled_max / 8 * 5
     }
 
     /// How many bytes have to be filled until `is_relieved`.

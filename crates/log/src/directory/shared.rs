@@ -1,7 +1,7 @@
 //! The inside of a data directory, shared by its handle and its streams.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -89,6 +89,10 @@ pub(crate) struct Shared {
     pub(crate) removals_unsynced: AtomicBool,
     /// Streams with cached batches, the longest filled first.
     pub(crate) cached: Mutex<std::collections::VecDeque<Arc<Stream>>>,
+    /// Held by whoever chooses streams for forced fills.
+    pub(crate) choosing: Mutex<()>,
+    /// How many fills are being written.
+    pub(crate) fills_under_way: AtomicUsize,
     /// Buffers for fills, as many as there ever were at a time.
     pub(crate) scratch: Mutex<Vec<AlignedBuf>>,
 }
@@ -121,6 +125,8 @@ impl Shared {
             straight_bytes: AtomicU64::new(0),
             removals_unsynced: AtomicBool::new(true),
             cached: Mutex::default(),
+            choosing: Mutex::default(),
+            fills_under_way: AtomicUsize::new(0),
             scratch: Mutex::default(),
         }
     }

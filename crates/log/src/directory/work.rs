@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ottla_model::Timestamp;
 
@@ -16,6 +17,9 @@ use crate::stream::{FillTo, FlushPlan, StraightPlan, StraightWork, Stream};
 
 /// How long a checkpoint may be behind what happened, so that recovery stays short.
 const CHECKPOINT_AGE_MS_MAX: i64 = 10_000;
+
+/// How long the background waits for threads that fill beside it.
+const HELP_WAIT: Duration = Duration::from_millis(1);
 
 /// How often a journal that is full again at once is set free for the sake of one change.
 const DRAIN_TRIES_MAX: usize = 64;
@@ -60,7 +64,12 @@ impl Shared {
     fn straight_step(&self) -> Result<Option<Work>, Offline> {
         match self.queues.straight.pop() {
             Some(stream) => Ok(Work::Straight.when(self.write_past_journal(&stream)?)),
-            None if self.budget.is_scarce() => Ok(Work::Fill.when(self.fill_next()?)),
+            // The background may be at a checkpoint meanwhile, which is long.
+            None if self.budget.is_scarce() => {
+                let filled =
+                    self.fill_next()? || (self.queue_forced_fills() && self.fill_next()?);
+                Ok(Work::Fill.when(filled))
+            }
             None => Ok(None),
         }
     }
@@ -126,6 +135,7 @@ impl Shared {
     pub(crate) fn fill(&self, stream: &Arc<Stream>, to: FillTo) -> Result<bool, Offline> {
         let plan = stream.state.lock().plan_fill(to, self.settings.fill_bytes_max);
         let Some(plan) = plan else { return Ok(false) };
+        self.fills_under_way.fetch_add(1, Ordering::AcqRel);
         let mut scratch = self.take_scratch();
         let result = write_fill(&self.files, &plan, &mut scratch);
         self.give_scratch(scratch);
@@ -133,6 +143,7 @@ impl Shared {
         let mut state = stream.state.lock();
         let advance = state.end_fill(&plan, judged == Ok(true));
         stream.count_advance(&mut state, advance);
+        self.fills_under_way.fetch_sub(1, Ordering::AcqRel);
         if !state.is_fsync() {
             self.relaxed_written.store(true, Ordering::Release);
             if let Some(end) = state.move_relaxed_end() {
@@ -325,20 +336,17 @@ impl Shared {
     /// Memory is wanted: has the streams with most to write filled, as many as it takes. Where none has
     /// a whole block, each is brought to rest. Answers whether that was anything.
     fn fill_forced(&self) -> Result<bool, Offline> {
-        let waiting = self.streams_with_most_unwritten();
-        let wanted = self.budget.above_relief();
-        let mut queued = 0;
-        for stream in &waiting {
-            if queued >= wanted {
-                break;
-            }
-            queued += self.queue_fill(stream);
+        if self.queue_forced_fills() {
+            return Ok(true);
         }
-        if queued > 0 {
+        if self.fills_under_way.load(Ordering::Acquire) > 0 {
+            // By threads that help. What comes to rest has to be carried when it goes on, and may not have
+            // to be filled at all when they are done.
+            self.queues.fills.bell.wait(HELP_WAIT);
             return Ok(true);
         }
         let mut filled = false;
-        for stream in waiting {
+        for stream in self.streams_with_most_unwritten() {
             if !self.health.is_online() || self.budget.is_relieved() {
                 break;
             }
@@ -348,6 +356,21 @@ impl Shared {
             }
         }
         Ok(filled)
+    }
+
+    /// Puts the streams with most whole blocks to write into the queue of fills, as many as it takes; answers
+    /// whether there were any. One thread at a time does: it looks at all streams.
+    fn queue_forced_fills(&self) -> bool {
+        let Some(_choosing) = self.choosing.try_lock() else { return true };
+        let wanted = self.budget.above_relief();
+        let mut queued = 0;
+        for stream in self.streams_with_most_unwritten() {
+            if queued >= wanted {
+                break;
+            }
+            queued += self.queue_fill(&stream);
+        }
+        queued > 0
     }
 
     /// Puts a stream with whole blocks to write into the queue of fills, though it may be little; answers

@@ -39,7 +39,9 @@ impl Stream {
             self.wake(&mut state)?;
         }
         state.append(&header, head, rest, now, self.shared.straight_bytes_min());
-        self.shared.budget.charge(bytes);
+        if self.shared.budget.charge(bytes) {
+            self.shared.queues.straight.bell.ring();
+        }
         let end = state.log_end;
         self.queue(&mut state);
         Ok(end)
