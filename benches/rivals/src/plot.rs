@@ -56,6 +56,8 @@ const fn color(contestant: Contestant) -> RGBColor {
         Contestant::OttlaRelaxed => RGBColor(0, 150, 136),
         Contestant::Kafka => RGBColor(230, 120, 20),
         Contestant::KafkaFlush => RGBColor(180, 50, 30),
+        Contestant::OttlaFsyncJava => RGBColor(120, 120, 200),
+        Contestant::KafkaFlushJava => RGBColor(210, 110, 90),
         Contestant::KafkaJava => RGBColor(240, 190, 110),
     }
 }

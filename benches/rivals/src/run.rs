@@ -283,11 +283,9 @@ impl Run {
         let pid = broker.process().pid();
         machine::forget_peak(pid);
         let cpu = machine::cpu_of(pid);
-        let outcome = match (contestant, job.task) {
-            (Contestant::KafkaJava, Task::Produce) => {
-                java::produce(&kafka.context("no Kafka")?, job)?
-            }
-            (Contestant::KafkaJava, Task::Read) => java::read(&kafka.context("no Kafka")?, job)?,
+        let outcome = match (contestant.is_java(), job.task) {
+            (true, Task::Produce) => java::produce(&kafka.context("no Kafka's tools")?, job)?,
+            (true, Task::Read) => java::read(&kafka.context("no Kafka's tools")?, job)?,
             _ => Client::start(job)?.outcome()?,
         };
         broker.process().check()?;
