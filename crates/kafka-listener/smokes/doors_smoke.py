@@ -73,7 +73,7 @@ def read_by_kafka(count):
     consumer.assign([TopicPartition(TOPIC, 0, OFFSET_BEGINNING)])
     seen = []
     while len(seen) < count:
-        messages = consumer.consume(100, 20)
+        messages = consumer.consume(count - len(seen), 20)
         assert messages, f"nothing at offset {len(seen)}"
         for message in messages:
             error = message.error()
