@@ -217,7 +217,8 @@ impl Frames {
     /// Who sends may go on sending, to the end of the phase.
     fn more_came(&mut self) {
         if let (Phase::Sized(_), Some(over)) = (self.phase, &mut self.over) {
-            over.sleep.as_mut().reset(over.end.min(Instant::now() + self.arrival_max));
+            let soon = tokio::time::sleep(self.arrival_max).deadline();
+            over.sleep.as_mut().reset(over.end.min(soon));
         }
     }
 
@@ -237,7 +238,7 @@ impl Frames {
                 (self.arrival_max, self.arrival_max + more)
             }
         };
-        let now = Instant::now();
-        Over { end: now + whole, sleep: Box::pin(tokio::time::sleep_until(now + quiet)) }
+        let end = tokio::time::sleep(whole).deadline();
+        Over { end, sleep: Box::pin(tokio::time::sleep(quiet)) }
     }
 }
