@@ -47,7 +47,8 @@ fn main() {
 
 fn run(batch_bytes: u64, straight_bytes_min: u64, total: u64) -> String {
     let root = directory();
-    let settings = LogSettings { straight_bytes_min, ..LogSettings::default() };
+    let settings =
+        LogSettings { straight_bytes_min, straight_backlog_bytes_min: 0, ..LogSettings::default() };
     let log = open(&root, settings);
     let streams: Vec<Arc<Stream>> = (0..STREAMS)
         .map(|n| {

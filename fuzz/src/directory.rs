@@ -24,6 +24,7 @@ fn settings() -> LogSettings {
         fill_bytes_min: 4 * KIB,
         fill_bytes_max: 8 * KIB,
         straight_bytes_min: 12 * KIB,
+        straight_backlog_bytes_min: 0,
         journal_bytes_start: 16 * KIB,
         journal_file_bytes_max: 32 * KIB,
         journal_bytes_max: 64 * KIB,

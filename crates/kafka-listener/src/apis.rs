@@ -28,26 +28,34 @@ mod update_features;
 
 use bytes::Bytes;
 use ottla_kafka_codec::{ApiKey, CodecError};
+use ottla_model::limits::KAFKA_BUDGET_WAIT_MAX;
 
 use crate::call::Call;
 use crate::shared::Share;
 
 /// Answers every request but Produce, whose answers are awaited beside each other.
 ///
-/// An error is a body that is none: nothing was done, and the connection is to be closed.
-pub(crate) async fn answer(call: &Call, working: &mut Share) -> Result<Vec<Bytes>, CodecError> {
+/// An error is a body that is none: nothing was done, and the connection is to be closed. So it is where there is no
+/// answer, because no memory was left for one.
+pub(crate) async fn answer(
+    call: &Call,
+    working: &mut Share,
+) -> Result<Option<Vec<Bytes>>, CodecError> {
     if call.api.key == ApiKey::Fetch {
         return fetch::answer(call, working).await;
     }
-    loop {
-        let answer = answer_whole(call).await?;
-        let bytes = answer.iter().map(Bytes::len).sum();
-        if !is_answered_again(call.api.key) || working.try_hold_beside(bytes) {
-            return Ok(answer);
-        }
-        // It is not kept while there is no room for it.
-        drop(answer);
-        working.hold_beside(bytes).await;
+    let answer = answer_whole(call).await?;
+    let bytes = answer.iter().map(Bytes::len).sum();
+    if !is_answered_again(call.api.key) || working.try_hold_beside(bytes) {
+        return Ok(Some(answer));
+    }
+    // It is not kept while there is no room for it. Who waits holds something, so not for ever; and once only: what
+    // is larger than the whole budget is made when nobody else has anything.
+    drop(answer);
+    let room = working.hold_beside(bytes);
+    match tokio::time::timeout(KAFKA_BUDGET_WAIT_MAX, room).await {
+        Ok(()) => answer_whole(call).await.map(Some),
+        Err(_) => Ok(None),
     }
 }
 

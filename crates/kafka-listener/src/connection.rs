@@ -238,8 +238,21 @@ impl Connection {
         if tokio::time::timeout(KAFKA_BUDGET_WAIT_MAX, hold).await.is_err() {
             return Err(Ended::Broken("no memory was left to work on a request".to_owned()));
         }
+        let answered = self.answered(call).await;
+        let no_room = || Ended::Broken("no memory was left for an answer".to_owned());
+        let answer =
+            answered.map_err(|error| broken(Some(call.api), &error))?.ok_or_else(no_room)?;
+        // What it took to make it is not needed while it is sent.
+        let size = answer.iter().map(Bytes::len).sum::<usize>();
+        if size < call.weight() {
+            self.working.try_hold(size);
+        }
+        Ok(answer)
+    }
+
+    async fn answered(&mut self, call: &Call) -> Result<Option<Vec<Bytes>>, CodecError> {
         let mut answering = Box::pin(apis::answer(call, &mut self.working));
-        let answered = match call.api.key {
+        match call.api.key {
             // The one that may take long. Who closes its side may still read, and is answered at once.
             ApiKey::Fetch => tokio::select! {
                 biased;
@@ -248,8 +261,7 @@ impl Connection {
                 () = self.door.drain.requested() => call.hurried(answering).await,
             },
             _ => answering.await,
-        };
-        answered.map_err(|error| broken(Some(call.api), &error))
+        }
     }
 
     async fn send(&mut self, message: Vec<Bytes>) -> Result<(), Ended> {

@@ -17,6 +17,7 @@ use ottla_kafka_codec::{ErrorCode, Uuid};
 use ottla_model::Moment;
 use ottla_model::limits::{
     KAFKA_FETCH_SESSION_KEPT_MIN, KAFKA_FETCH_SESSION_PARTITIONS_MAX, KAFKA_FETCH_SESSIONS_MAX,
+    TOPIC_NAME_CHARS_MAX,
 };
 
 /// No session.
@@ -117,7 +118,8 @@ impl Sessions {
         by_id: bool,
         now: Moment,
     ) -> i32 {
-        if !self.make_room(answered.len(), now) {
+        let fits = answered.iter().all(|(wanted, _)| can_be_remembered(wanted));
+        if !fits || !self.make_room(answered.len(), now) {
             return NONE;
         }
         let mut session = Session::new(by_id, now);
@@ -139,7 +141,7 @@ impl Sessions {
         now: Moment,
     ) -> Result<Vec<Wanted>, ErrorCode> {
         let session = self.sessions.get_mut(&id).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
-        if session.epoch != epoch {
+        if session.epoch != epoch || !change.wanted.iter().all(can_be_remembered) {
             return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
         }
         if session.by_id != change.by_id {
@@ -258,6 +260,11 @@ impl Session {
         }
         is_news
     }
+}
+
+/// Whether this is no larger than what a topic can be called: names of topics that cannot be are not kept.
+fn can_be_remembered(wanted: &Wanted) -> bool {
+    wanted.topic.name.len() <= TOPIC_NAME_CHARS_MAX
 }
 
 #[cfg(test)]

@@ -192,9 +192,21 @@ fn check_records(
     header: &BatchHeader,
     rules: &BatchRules,
 ) -> Result<Timestamp, BatchError> {
+    // Two loops: records of most topics may have any timestamp, and do not pay for the question.
+    match rules.timestamps == TimestampRules::ANY {
+        true => check_each(walk, header, rules, |_| Ok(())),
+        false => check_each(walk, header, rules, |timestamp| check_timestamp(timestamp, rules)),
+    }
+}
+
+fn check_each(
+    walk: RecordWalk<'_>,
+    header: &BatchHeader,
+    rules: &BatchRules,
+    check_timestamp: impl Fn(Timestamp) -> Result<(), RecordFault>,
+) -> Result<Timestamp, BatchError> {
     let mut largest = Timestamp::NONE.0;
     let mut expected = 0;
-    let bounded = rules.timestamps != TimestampRules::ANY;
     walk.check_all(|record| {
         let found = record.offset_delta;
         if found != expected && rules.origin == Origin::Client {
@@ -204,9 +216,7 @@ fn check_records(
             return Err(RecordFault::KeyMissing);
         }
         let timestamp = header.base_timestamp.0.wrapping_add(record.timestamp_delta);
-        if bounded {
-            check_timestamp(Timestamp(timestamp), rules)?;
-        }
+        check_timestamp(Timestamp(timestamp))?;
         largest = largest.max(timestamp);
         expected += 1;
         Ok(())

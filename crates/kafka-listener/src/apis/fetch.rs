@@ -16,7 +16,9 @@ use ottla_kafka_codec::messages::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use ottla_kafka_codec::{CodecError, ErrorCode, Str};
-use ottla_model::limits::{BATCH_BYTES_MAX_DEFAULT, FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX};
+use ottla_model::limits::{
+    BATCH_BYTES_MAX_DEFAULT, FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, KAFKA_BUDGET_WAIT_MAX,
+};
 
 use self::context::Context;
 use self::partition::{Asked, Found};
@@ -30,14 +32,25 @@ const BY_ID_FROM: i16 = 13;
 /// The level of isolation that hides open and aborted transactions.
 const READ_COMMITTED: i8 = 1;
 
-pub(super) async fn answer(call: &Call, working: &mut Share) -> Result<Vec<Bytes>, CodecError> {
+/// What a partition of a fetch takes while it is worked on, with its part of the answer.
+const PARTITION_WEIGHT: usize = 512;
+
+pub(super) async fn answer(
+    call: &Call,
+    working: &mut Share,
+) -> Result<Option<Vec<Bytes>>, CodecError> {
     let mut request: FetchRequest<'_> = call.decode()?;
     let context = match Context::of(call, &mut request) {
         Ok(context) => context,
         Err(ErrorCode(error_code)) => {
-            return Ok(call.encode(&FetchResponse { error_code, ..Default::default() }));
+            return Ok(Some(call.encode(&FetchResponse { error_code, ..Default::default() })));
         }
     };
+    // A request that goes on with a session is small, and what it wants may be much.
+    let weight = call.weight().max(context.wanted().len() * PARTITION_WEIGHT);
+    if tokio::time::timeout(KAFKA_BUDGET_WAIT_MAX, working.hold(weight)).await.is_err() {
+        return Ok(None);
+    }
     let mut fetch = Fetch::new(call, &request, context.wanted(), working);
     fetch.read_all().await;
     fetch.wait_for_more(&request).await;
@@ -47,7 +60,7 @@ pub(super) async fn answer(call: &Call, working: &mut Share) -> Result<Vec<Bytes
         .map(|(found, wanted)| found.into_data(wanted.partition.partition, committed))
         .collect();
     let (session_id, answers) = context.answered(call, data);
-    Ok(call.encode(&response(session_id, answers)))
+    Ok(Some(call.encode(&response(session_id, answers))))
 }
 
 /// A fetch under way: one place for each partition, in the order in which they are asked for.
@@ -63,6 +76,8 @@ struct Fetch<'c> {
     /// How long the client waits.
     patience: Duration,
     working: &'c mut Share,
+    /// It waited for memory, in vain: once is enough for all partitions.
+    gave_up: bool,
     turns: Turns,
 }
 
@@ -84,7 +99,8 @@ impl<'c> Fetch<'c> {
         let patience = u64::try_from(request.max_wait_ms).unwrap_or_default();
         let patience = Duration::from_millis(patience.min(FETCH_WAIT_MS_MAX));
         let (taken, turns) = (0, Turns::default());
-        Self { call, asked, found, taken, conclusive, bytes_max, patience, working, turns }
+        let gave_up = false;
+        Self { call, asked, found, taken, conclusive, bytes_max, patience, working, gave_up, turns }
     }
 
     async fn read_all(&mut self) {
@@ -113,12 +129,20 @@ impl<'c> Fetch<'c> {
         if self.working.try_hold_beside(self.taken + wanted) {
             return wanted;
         }
-        if self.taken > 0 {
+        if self.taken > 0 || self.gave_up {
             return 0;
         }
         let least = wanted.min(BATCH_BYTES_MAX_DEFAULT as usize);
-        let held = tokio::time::timeout(self.patience, self.working.hold_beside(least)).await;
-        if held.is_ok() { least } else { 0 }
+        let room = tokio::time::timeout(self.patience, self.working.hold_beside(least));
+        self.gave_up = tokio::select! {
+            held = room => held.is_err(),
+            () = self.call.is_in_a_hurry() => {
+                // It says so once: nothing else is to be waited for either.
+                self.patience = Duration::ZERO;
+                true
+            }
+        };
+        if self.gave_up { 0 } else { least }
     }
 
     fn put(&mut self, place: usize, found: Found) {

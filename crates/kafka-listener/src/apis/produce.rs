@@ -36,7 +36,7 @@ const PATIENCE_MIN: Duration = Duration::from_secs(1);
 const WEIGHT_OF_ONE: usize = 256;
 /// A batch that is less than this part of its request is copied: it stays in memory for as long as the
 /// log keeps its newest batches there, and would keep the whole request with it.
-const SHARED_PART: usize = 16;
+const SHARED_PART: usize = 2;
 
 /// What is found only when a batch is held against its partition, which is told with the error.
 const OF_THE_PARTITION: [ErrorCode; 3] = [

@@ -6,7 +6,9 @@ use std::net::{Shutdown as Half, TcpStream};
 use std::time::{Duration, Instant};
 
 use ottla_kafka_codec::messages::fetch::{FetchRequest, FetchResponse};
-use ottla_kafka_codec::messages::metadata::{MetadataRequest, MetadataResponse};
+use ottla_kafka_codec::messages::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponse,
+};
 use ottla_kafka_codec::messages::produce::ProduceResponse;
 use ottla_kafka_listener::{KafkaListener, KafkaSettings, KafkaShared};
 use ottla_runtime::{Cores, Metrics, Shutdown};
@@ -92,6 +94,23 @@ fn requests_that_do_not_come_leave_room_for_small_ones_and_keep_large_ones_waiti
     let answered = &reply.read::<ProduceResponse<'_>>().responses[0].partition_responses[0];
     assert_eq!(answered.error_code, 0);
     strict.waits_until("request_bytes", |bytes| bytes == 0);
+}
+
+/// regression: an answer larger than all the memory there is for answers was made again and again, and the thread that
+/// made it did nothing else.
+#[test]
+fn an_answer_beyond_all_memory_is_made_when_nobody_else_has_any() {
+    let settings = KafkaSettings { auto_create_topics: false, ..KafkaSettings::default() };
+    let strict = Strict::open(MIB, MIB / 4, settings);
+    let names: Vec<String> =
+        (0..10_000).map(|n| format!("unknown-{n:05}-{}", "x".repeat(60))).collect();
+    let topic = |name| MetadataRequestTopic { name: Some(name), ..Default::default() };
+    let topics = names.iter().map(|name| topic(name.as_str().into())).collect();
+    let mut client = strict.client();
+    let reply = client.ask(12, &MetadataRequest { topics: Some(topics), ..Default::default() });
+    assert_eq!(reply.read::<MetadataResponse<'_>>().topics.len(), names.len());
+    works(&mut client);
+    strict.waits_until("answer_bytes", |bytes| bytes == 0);
 }
 
 #[test]
