@@ -144,6 +144,8 @@ impl TopicProducer {
                 Err(NotTaken::Elsewhere) => {}
                 Err(NotTaken::Full(bytes)) => {
                     shared.counters.waits_for_room.fetch_add(1, Ordering::Relaxed);
+                    // Who holds room while waiting for more could wait for others who do.
+                    intake.lease = Lease::default();
                     let lease = shared.budget.clone().take(bytes).await?;
                     intake = Intake::new(shared, lease);
                 }

@@ -195,10 +195,21 @@ fn check_records(
     // Two loops: records of most topics may have any timestamp, and do not pay for the question.
     match rules.timestamps == TimestampRules::ANY {
         true => check_each(walk, header, rules, |_| Ok(())),
-        false => check_each(walk, header, rules, |timestamp| check_timestamp(timestamp, rules)),
+        false => check_each_in_time(walk, header, rules),
     }
 }
 
+#[cold]
+#[inline(never)]
+fn check_each_in_time(
+    walk: RecordWalk<'_>,
+    header: &BatchHeader,
+    rules: &BatchRules,
+) -> Result<Timestamp, BatchError> {
+    check_each(walk, header, rules, |timestamp| check_timestamp(timestamp, rules))
+}
+
+#[inline]
 fn check_each(
     walk: RecordWalk<'_>,
     header: &BatchHeader,

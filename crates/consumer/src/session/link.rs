@@ -18,8 +18,8 @@ pub(super) struct Link {
     pub(super) failures: u32,
     /// Most bytes fetched from this broker and not given out, credit that is out included.
     share: u64,
-    /// What the broker may still send.
-    open: u64,
+    /// What the broker may still send: below zero where an answer was larger than that, as one batch may be.
+    open: i64,
     /// What it sent and nobody took yet.
     queued: u64,
 }
@@ -66,7 +66,7 @@ impl Link {
     }
 
     pub(super) fn received(&mut self, cost: u64) {
-        self.open = self.open.saturating_sub(cost);
+        self.open = self.open.saturating_sub_unsigned(cost);
         self.queued += cost;
     }
 
@@ -78,11 +78,13 @@ impl Link {
     /// costs a message.
     pub(super) fn grant(&mut self) -> Option<(ConnectionId, u64)> {
         let connection = self.up()?;
-        let missing = self.share.saturating_sub(self.open + self.queued);
+        let held = self.open.saturating_add_unsigned(self.queued);
+        let share = i64::try_from(self.share).unwrap_or(i64::MAX);
+        let missing = u64::try_from(share.saturating_sub(held)).unwrap_or_default();
         if missing == 0 || missing < self.share / 8 {
             return None;
         }
-        self.open += missing;
+        self.open = self.open.saturating_add_unsigned(missing);
         Some((connection, missing))
     }
 }

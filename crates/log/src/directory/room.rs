@@ -118,10 +118,12 @@ impl Budget {
     /// Whether `bytes` more are welcome.
     pub(crate) fn room(&self, bytes: u64) -> Room {
         let room = self.look(bytes);
-        if room != Room::Free {
-            self.waited_for.store(true, Ordering::Release);
+        if room == Room::Free {
+            return room;
         }
-        room
+        self.waited_for.store(true, Ordering::Release);
+        // What was given back in between told nobody.
+        self.look(bytes)
     }
 
     fn look(&self, bytes: u64) -> Room {

@@ -159,10 +159,8 @@ impl Shared {
         self.counters.fills.add(1);
         self.counters.fill_bytes.add(plan.upto - plan.from);
         self.evict();
-        if judged == Ok(true) {
-            // It took room on the disk, which is refused in time only when that is known.
-            self.look_at_room();
-        }
+        // It took room on the disk, or found none, which is refused in time only when that is known.
+        self.look_at_room();
         judged
     }
 
@@ -336,6 +334,10 @@ impl Shared {
     /// Memory is wanted: has the streams with most to write filled, as many as it takes. Where none has
     /// a whole block, each is brought to rest. Answers whether that was anything.
     fn fill_forced(&self) -> Result<bool, Offline> {
+        if self.budget.free() == 0 {
+            // They would find the disk full, at once and again. What is filled by itself goes on trying.
+            return Ok(false);
+        }
         if self.queue_forced_fills() {
             return Ok(true);
         }

@@ -83,8 +83,10 @@ impl Driver {
     /// Runs until the producer is closed and everything sent is decided.
     pub(crate) async fn run(mut self) {
         loop {
+            // In this order: a line is added before anybody asks for attention to it.
+            let attention = self.shared.take_attention();
             self.take_commands();
-            self.look_around();
+            attention.into_iter().for_each(|line| self.look_at(line));
             self.carry_out();
             self.answer_flushes();
             if self.closing && self.payloads.is_empty() {
@@ -189,12 +191,6 @@ impl Driver {
     }
 
     // What was gathered.
-
-    fn look_around(&mut self) {
-        for line in self.shared.take_attention() {
-            self.look_at(line);
-        }
-    }
 
     fn look_at(&mut self, line: LineId) {
         let Some(Line { gathering, .. }) = self.lines.get(line.0 as usize) else { return };

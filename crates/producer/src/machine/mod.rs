@@ -152,10 +152,7 @@ impl Machine {
     /// What the line had gathered was handed over, if there was anything. Follows every
     /// [`Effect::Take`].
     pub(crate) fn handle_taken(&mut self, line: LineId, now: Moment) {
-        let Some(connection) = self.line_mut(line).asked.take() else { return };
-        let Some(broker) = self.connections.get(&connection).copied() else { return };
-        if let Some(up) = self.link_mut(broker).up_mut().filter(|up| up.connection == connection) {
-            up.asked -= 1;
+        if let Some(broker) = self.give_place_back(line) {
             self.pump_waiting(broker, now);
         }
     }

@@ -211,9 +211,20 @@ impl Machine {
         let Some(up) = self.link_mut(broker).up_mut() else { return };
         let connection = up.connection;
         if self.line(id).asked != Some(connection) {
+            // Its leader moved since it was asked.
+            self.give_place_back(id);
             self.link_mut(broker).up_mut().expect("it was just there").asked += 1;
             self.line_mut(id).asked = Some(connection);
         }
+    }
+
+    /// Gives back the place that the line was asked for, and says where there is room now.
+    pub(super) fn give_place_back(&mut self, id: LineId) -> Option<BrokerId> {
+        let connection = self.line_mut(id).asked.take()?;
+        let broker = self.connections.get(&connection).copied()?;
+        let up = self.link_mut(broker).up_mut().filter(|up| up.connection == connection)?;
+        up.asked -= 1;
+        Some(broker)
     }
 
     fn need_not_wait(&self, id: LineId, since: Moment, now: Moment) -> bool {
