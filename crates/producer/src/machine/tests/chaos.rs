@@ -80,12 +80,10 @@ proptest! {
     }
 }
 
-/// The test above cannot fail if nothing ever goes through: most batches must.
-#[test]
-fn most_batches_survive_a_rough_ride() {
-    let mut world = World::new(settings(), 2, true);
+/// Two hundred rounds in which the connection is cut and drained and the broker crashes; then all is settled.
+fn ride_roughly(world: &mut World, send: impl Fn(&mut World, usize)) {
     for round in 0..200 {
-        world.hand_over(round);
+        send(world, round);
         world.process(round);
         match round % 10 {
             3 => world.cut(),
@@ -97,6 +95,13 @@ fn most_batches_survive_a_rough_ride() {
     }
     world.heal();
     world.check();
+}
+
+/// The test above cannot fail if nothing ever goes through: most batches must.
+#[test]
+fn most_batches_survive_a_rough_ride() {
+    let mut world = World::new(settings(), 2, true);
+    ride_roughly(&mut world, World::hand_over);
     assert_eq!((world.delivered(), world.failed()), (200, 0));
 }
 
@@ -106,20 +111,10 @@ fn most_batches_survive_a_rough_ride() {
 fn most_of_what_is_gathered_survives_a_rough_ride() {
     let mut world = World::new(settings(), 8, true);
     world.window = Window { requests_max: 2, ..Window::OPEN };
-    for round in 0..200 {
+    ride_roughly(&mut world, |world, round| {
         world.gather(round);
         world.gather(round + 3);
-        world.process(round);
-        match round % 10 {
-            3 => world.cut(),
-            6 => world.crash(0),
-            9 => world.drain(),
-            _ => world.deliver(round),
-        }
-        world.pass(Duration::from_millis(30));
-    }
-    world.heal();
-    world.check();
+    });
     assert_eq!(world.failed(), 0);
     assert!(world.delivered() >= 50, "{} batches", world.delivered());
 }

@@ -78,11 +78,19 @@ struct Report {
 impl Report {
     /// Whether clients that begin here come everywhere.
     fn is_well(&self) -> bool {
-        let answered = self.answer.is_some();
-        let use_of = |look: &Look| look.outcome.is_ok() || self.is_passed_over(look);
-        answered
+        self.answer.is_some()
             && self.typed.iter().all(|look| look.outcome.is_ok())
-            && self.brokers.iter().all(use_of)
+            && !self.brokers.iter().any(|look| self.is_lost(look))
+    }
+
+    /// Whether clients that are sent to this address do not come to its broker.
+    fn is_lost(&self, look: &Look) -> bool {
+        !self.is_passed_over(look) && (look.outcome.is_err() || self.leads_home(look))
+    }
+
+    /// Whether clients come from another machine as far as can be seen, and are sent to their own.
+    fn leads_home(&self, look: &Look) -> bool {
+        look.loopback && !self.typed.iter().any(|typed| typed.loopback)
     }
 
     /// Whether clients do without this address: ours stay where the only broker answered them.

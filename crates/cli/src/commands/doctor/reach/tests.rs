@@ -156,3 +156,22 @@ fn an_address_that_does_not_answer_beside_one_that_does_is_not_well() {
         check(&format!("{closed},{kafka}"), &named, false, expected).await;
     });
 }
+
+/// regression: such a cluster was called well, since it could be reached from the machine of the broker itself.
+#[test]
+fn an_advertised_loopback_address_is_not_well_where_clients_come_from_elsewhere() {
+    on_runtime(async {
+        let server = start_with(|_| {}).await;
+        let kafka = server.kafka();
+        let mut report = reported(&kafka).await;
+        assert!(report.is_well());
+        report.typed[0].loopback = false;
+        assert!(!report.is_well());
+        let expected = expect![[r#"
+            broker 1 is advertised as KAFKA, which can be reached from here, and only from here: it is the loopback address
+            clients are sent where they cannot go, for 1 of 1 brokers; say where each is as they see it: `ottla serve --kafka LISTEN=HOST:PORT`
+        "#]];
+        let said = told::sentences(&report)[1..].join("\n") + "\n";
+        expected.assert_eq(&said.replace(&kafka, "KAFKA"));
+    });
+}

@@ -44,16 +44,11 @@ fn of_broker(report: &Report, look: &Look) -> String {
             format!("{advertised} {trouble}; clients of a single broker stay where they began")
         }
         Err(trouble) => format!("{advertised} {trouble}"),
-        Ok(_) if elsewhere(report, look) => format!(
+        Ok(_) if report.leads_home(look) => format!(
             "{advertised} can be reached from here, and only from here: it is the loopback address"
         ),
         Ok(_) => format!("{advertised} can be reached from here and is that broker"),
     }
-}
-
-/// Whether clients come from another machine as far as can be seen, and are sent to their own.
-fn elsewhere(report: &Report, look: &Look) -> bool {
-    look.loopback && !report.typed.iter().any(|typed| typed.loopback)
 }
 
 fn beside(look: &Look) -> Option<String> {
@@ -67,7 +62,7 @@ fn verdict(report: &Report) -> String {
     let Some(answer) = &report.answer else {
         return "no cluster was found: is it running, and is this its address?".to_owned();
     };
-    let lost = |look: &&Look| look.outcome.is_err() && !report.is_passed_over(look);
+    let lost = |look: &&Look| report.is_lost(look);
     match (report.brokers.iter().filter(lost).count(), answer.door) {
         (0, _) if report.is_well() => {
             "well: clients that begin here come to every broker".to_owned()
